@@ -1,0 +1,63 @@
+package mapping
+
+import (
+	"errors"
+	"strings"
+)
+
+// emailPattern matches whole email addresses. "*" stands for any run of
+// characters on its own side of the "@", so that "*@example.com" can never
+// match an address of another domain.
+type emailPattern struct {
+	written       string
+	local, domain string
+}
+
+func parseEmailPattern(written string) (emailPattern, error) {
+	if written == "*" {
+		return emailPattern{written, "*", "*"}, nil
+	}
+	local, domain, found := strings.Cut(written, "@")
+	switch {
+	case !found || strings.Contains(domain, "@"):
+		return emailPattern{}, errors.New(`is no email address or pattern; write "ann@example.com", "*@example.com", or "*" for every address`)
+	case local == "":
+		return emailPattern{}, errors.New(`has nothing before the "@"; write "*` + written + `" for everybody in the domain`)
+	case domain == "":
+		return emailPattern{}, errors.New(`has nothing after the "@"`)
+	}
+	return emailPattern{written, local, domain}, nil
+}
+
+func (e emailPattern) isPattern() bool { return isPattern(e.written) }
+
+func isPattern(s string) bool { return strings.Contains(s, "*") }
+
+// matches never matches an empty email: nobody's address is nobody.
+func (e emailPattern) matches(email string) bool {
+	local, domain, found := strings.Cut(email, "@")
+	return found && local != "" && domain != "" && matchPattern(e.local, local) && matchPattern(e.domain, domain)
+}
+
+// matchPattern reports whether "*", standing for any run of bytes, makes pattern
+// into s. It takes time proportional to len(pattern) × len(s) at worst.
+func matchPattern(pattern, s string) bool {
+	var p, i int
+	star, retry := -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, retry = p, i
+			p++
+		case p < len(pattern) && pattern[p] == s[i]:
+			p++
+			i++
+		case star >= 0:
+			retry++
+			p, i = star+1, retry
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}

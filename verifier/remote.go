@@ -1,0 +1,241 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds of the background refresh.
+const (
+	// minRefresh and maxRefresh bound what the issuer's Cache-Control may ask
+	// for; defaultRefresh is used where it says nothing.
+	minRefresh     = 30 * time.Second
+	maxRefresh     = 15 * time.Minute
+	defaultRefresh = 5 * time.Minute
+	// firstRetry doubles up to lastRetry while the issuer does not answer.
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
+	// unknownKeyInterval is the least time between two fetches that unknown
+	// key IDs cause: anyone can send those.
+	unknownKeyInterval = 30 * time.Second
+	// DefaultMaxStale is how long the last good keys are trusted while the
+	// issuer does not answer.
+	DefaultMaxStale = 24 * time.Hour
+)
+
+// RemoteKeysOptions say where an issuer publishes its keys.
+type RemoteKeysOptions struct {
+	// URL of the JWKS; required. https, unless AllowHTTP.
+	URL string
+	// Client fetches it; nil: NewKeyClient(nil).
+	Client *http.Client
+	// AllowHTTP lets URL be plain HTTP: whoever is on the way can then sign
+	// in as anyone. Loopback hosts are always allowed.
+	AllowHTTP bool
+	// MaxStale is how long the last good keys are trusted while the issuer
+	// does not answer; 0: 24 h.
+	MaxStale time.Duration
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// Log receives the outcome of fetches that change something; nil: none.
+	Log *slog.Logger
+}
+
+// RemoteKeys is a KeySource that keeps an issuer's JWKS. Run fetches it in the
+// background; Key answers from memory and never waits for the network. A known
+// key ID never causes a fetch, unknown ones cause at most one in 30 s.
+type RemoteKeys struct {
+	o       RemoteKeysOptions
+	state   atomic.Pointer[remoteState] // nil until the first good fetch
+	refetch chan struct{}               // capacity 1: an unknown key ID was seen
+
+	fetching    sync.Mutex   // single flight
+	lastUnknown atomic.Int64 // when an unknown key ID last caused a fetch, Unix ns
+
+	mu        sync.Mutex // guards what follows
+	lastError error
+	next      time.Time
+}
+
+// remoteState is one good JWKS.
+type remoteState struct {
+	set       keySet
+	keys      []Key
+	etag      string
+	confirmed time.Time // when the issuer last said that these are its keys
+}
+
+// KeyStatus describes a RemoteKeys for operators.
+type KeyStatus struct {
+	// URL of the JWKS.
+	URL string
+	// Keys that assertions are verified with; empty until the first good fetch.
+	Keys []Key
+	// ConfirmedAt is when the issuer last published these keys.
+	ConfirmedAt time.Time
+	// NextRefresh is when they are fetched again.
+	NextRefresh time.Time
+	// LastError is why the last fetch failed; nil if it did not.
+	LastError error
+	// Usable reports whether the keys are there and not older than MaxStale.
+	Usable bool
+}
+
+// NewRemoteKeys returns a RemoteKeys that has no keys yet.
+func NewRemoteKeys(o RemoteKeysOptions) (*RemoteKeys, error) {
+	if err := CheckKeyURL(o.URL, o.AllowHTTP); err != nil {
+		return nil, err
+	}
+	if o.Client == nil {
+		o.Client = NewKeyClient(nil)
+	}
+	if o.MaxStale <= 0 {
+		o.MaxStale = DefaultMaxStale
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &RemoteKeys{o: o, refetch: make(chan struct{}, 1)}, nil
+}
+
+// Key returns the key of exactly this ID, from memory.
+func (r *RemoteKeys) Key(_ context.Context, keyID string) (Key, error) {
+	s := r.state.Load()
+	if s == nil {
+		return Key{}, refuse(ReasonKeysUnavailable, "issuer's keys have not been fetched yet")
+	}
+	now := r.o.Now()
+	if now.Sub(s.confirmed) > r.o.MaxStale {
+		return Key{}, refuse(ReasonKeysUnavailable, "issuer's keys were last confirmed %s ago", now.Sub(s.confirmed).Round(time.Second))
+	}
+	k, err := s.set.find(keyID)
+	if err != nil {
+		r.requestRefetch(now)
+	}
+	return k, err
+}
+
+// requestRefetch asks Run to fetch soon, unless unknown key IDs have caused a
+// fetch just now.
+func (r *RemoteKeys) requestRefetch(now time.Time) {
+	last := r.lastUnknown.Load()
+	if now.UnixNano()-last < int64(unknownKeyInterval) || !r.lastUnknown.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	select {
+	case r.refetch <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps the keys fresh until ctx ends: at once, then as the issuer's
+// Cache-Control says within bounds, sooner after failures and unknown key IDs.
+func (r *RemoteKeys) Run(ctx context.Context) {
+	defer r.o.Client.CloseIdleConnections()
+	retry := firstRetry
+	for ctx.Err() == nil {
+		interval, err := r.refresh(ctx)
+		if err != nil {
+			interval, retry = retry, min(2*retry, lastRetry)
+		} else {
+			retry = firstRetry
+		}
+		// Replicas that started together need not fetch together.
+		interval += rand.N(interval/10 + 1)
+		r.schedule(interval)
+		timer := time.NewTimer(interval)
+		select {
+		case <-timer.C:
+		case <-r.refetch:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+func (r *RemoteKeys) schedule(interval time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next = r.o.Now().Add(interval)
+}
+
+// Refresh fetches the keys now. On failure the last good ones stay.
+func (r *RemoteKeys) Refresh(ctx context.Context) error {
+	_, err := r.refresh(ctx)
+	return err
+}
+
+// refresh returns how long the answer may be kept.
+func (r *RemoteKeys) refresh(ctx context.Context) (time.Duration, error) {
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	old := r.state.Load()
+	var etag string
+	if old != nil {
+		etag = old.etag
+	}
+	now := r.o.Now()
+	answer, err := fetchJWKS(ctx, r.o.Client, r.o.URL, etag)
+	if err == nil && answer.unchanged && old == nil {
+		err = errors.New("fetching JWKS: 304 Not Modified to a request without a condition")
+	}
+	r.recordOutcome(ctx, err)
+	if err != nil {
+		return 0, err
+	}
+	fresh := &remoteState{set: newKeySet(answer.keys), keys: answer.keys, etag: answer.etag, confirmed: now}
+	if answer.unchanged {
+		fresh = &remoteState{set: old.set, keys: old.keys, etag: old.etag, confirmed: now}
+	}
+	if old == nil || !slices.Equal(keyIDs(old.keys), keyIDs(fresh.keys)) {
+		r.o.Log.LogAttrs(ctx, slog.LevelInfo, "keys changed", slog.String("jwks_url", r.o.URL), slog.Any("key_ids", keyIDs(fresh.keys)))
+	}
+	r.state.Store(fresh)
+	return answer.maxAge, nil
+}
+
+// recordOutcome logs the first failure of a row and the recovery.
+func (r *RemoteKeys) recordOutcome(ctx context.Context, err error) {
+	r.mu.Lock()
+	before := r.lastError
+	r.lastError = err
+	r.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		r.o.Log.LogAttrs(ctx, slog.LevelWarn, "keys could not be fetched", slog.String("jwks_url", r.o.URL), slog.Any("error", err))
+	case err == nil && before != nil:
+		r.o.Log.LogAttrs(ctx, slog.LevelInfo, "keys can be fetched again", slog.String("jwks_url", r.o.URL))
+	}
+}
+
+func keyIDs(keys []Key) []string {
+	ids := make([]string, len(keys))
+	for i, k := range keys {
+		ids[i] = k.ID
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Status describes the keys as they are now.
+func (r *RemoteKeys) Status() KeyStatus {
+	r.mu.Lock()
+	st := KeyStatus{URL: r.o.URL, NextRefresh: r.next, LastError: r.lastError}
+	r.mu.Unlock()
+	if s := r.state.Load(); s != nil {
+		st.Keys, st.ConfirmedAt = s.keys, s.confirmed
+		st.Usable = r.o.Now().Sub(s.confirmed) <= r.o.MaxStale
+	}
+	return st
+}

@@ -1,0 +1,186 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	// DefaultLeeway is how far two clocks may differ.
+	DefaultLeeway = 60 * time.Second
+	// DefaultMaxBytes bounds an assertion; one with 1,000 groups has 85 kB.
+	DefaultMaxBytes = 128 << 10
+)
+
+// Options say what a Verifier insists on.
+type Options struct {
+	// Issuer is what "iss" must be; required. Pomerium writes the route's host,
+	// or "https://host/" with jwt_issuer_format: uri.
+	Issuer string
+	// Audience is what "aud" must be, any one of these; required. Pomerium
+	// writes the route's host. All routes share their keys, so the audience is
+	// all that keeps one app's assertions from working at another.
+	Audience []string
+	// Algorithms that are accepted, from ES256 and RS256; nil: ES256.
+	Algorithms []string
+	// Leeway is how far the issuer's clock may be off, both ways; 0: 60 s,
+	// negative: none.
+	Leeway time.Duration
+	// MaxBytes bounds the assertion's length; 0: 128 KiB.
+	MaxBytes int
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Verifier verifies the assertions of one issuer for one app. It is safe for
+// concurrent use.
+type Verifier struct {
+	keys KeySource
+	o    Options
+}
+
+// New returns a Verifier. There is no default for issuer and audience and no
+// trust on first use: without both, every app's assertions would pass.
+func New(keys KeySource, o Options) (*Verifier, error) {
+	if keys == nil {
+		return nil, errors.New("creating verifier: no key source")
+	}
+	if o.Issuer == "" || len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
+		return nil, errors.New("creating verifier: issuer and audience are required")
+	}
+	if len(o.Algorithms) == 0 {
+		o.Algorithms = []string{ES256}
+	}
+	for _, a := range o.Algorithms {
+		if a != ES256 && a != RS256 {
+			return nil, fmt.Errorf("creating verifier: algorithm %q is neither ES256 nor RS256", a)
+		}
+	}
+	switch {
+	case o.Leeway == 0:
+		o.Leeway = DefaultLeeway
+	case o.Leeway < 0:
+		o.Leeway = 0
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Verifier{keys: keys, o: o}, nil
+}
+
+// VerifyHeader verifies the assertion in a request's header. There must be
+// exactly one non-empty value: of two, no choice is right. name is the
+// header's canonical name.
+func (v *Verifier) VerifyHeader(ctx context.Context, h http.Header, name string) (*Principal, error) {
+	values := h[name]
+	if len(values) > 1 {
+		return nil, refuse(ReasonDuplicate, "%d values of the assertion header", len(values))
+	}
+	if len(values) == 0 {
+		return nil, refuse(ReasonMissing, "no assertion header")
+	}
+	return v.Verify(ctx, values[0])
+}
+
+// Verify checks an assertion and returns its principal. The error is always an
+// *Error. The order of the checks is in the package comment.
+func (v *Verifier) Verify(ctx context.Context, assertion string) (*Principal, error) {
+	if assertion == "" {
+		return nil, refuse(ReasonMissing, "empty assertion")
+	}
+	if len(assertion) > v.o.MaxBytes {
+		return nil, refuse(ReasonTooLarge, "%d bytes, over the limit of %d", len(assertion), v.o.MaxBytes)
+	}
+	payload, err := v.verifySignature(ctx, assertion)
+	if err != nil {
+		return nil, err
+	}
+	c, refusal := parseClaims(payload)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if refusal := v.checkClaims(c); refusal != nil {
+		return nil, refusal
+	}
+	return c.principal, nil
+}
+
+// verifySignature returns the payload that was signed.
+func (v *Verifier) verifySignature(ctx context.Context, assertion string) ([]byte, error) {
+	c, refusal := parseCompact(assertion)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if !slices.Contains(v.o.Algorithms, c.algorithm) {
+		return nil, refuse(ReasonAlgorithm, "header's algorithm is not accepted")
+	}
+	key, err := v.keys.Key(ctx, c.keyID)
+	if err != nil {
+		if e := (*Error)(nil); errors.As(err, &e) {
+			return nil, e
+		}
+		return nil, &Error{Reason: ReasonKeysUnavailable, Err: err}
+	}
+	if key.Algorithm != c.algorithm {
+		return nil, refuse(ReasonAlgorithm, "key is for %s, header says otherwise", key.Algorithm)
+	}
+	if err := checkSignature(key, c.signingInput, c.signature); err != nil {
+		return nil, refuse(ReasonSignature, "signature does not verify")
+	}
+	return c.payload, nil
+}
+
+func (v *Verifier) checkClaims(c *claims) *Error {
+	if !equalHost(c.issuer, v.o.Issuer) {
+		return refuse(ReasonIssuer, "iss is not the expected issuer")
+	}
+	if !slices.ContainsFunc(c.audience, func(a string) bool {
+		return slices.ContainsFunc(v.o.Audience, func(want string) bool { return equalHost(a, want) })
+	}) {
+		return refuse(ReasonAudience, "aud is not the expected audience")
+	}
+	now := v.o.Now()
+	switch {
+	case c.expires.IsZero():
+		return refuse(ReasonClaims, "exp is missing")
+	case !now.Before(c.expires.Add(v.o.Leeway)):
+		return refuse(ReasonExpired, "expired %s ago", now.Sub(c.expires).Round(time.Second))
+	case now.Add(v.o.Leeway).Before(c.notBefore):
+		return refuse(ReasonNotYetValid, "nbf is %s ahead", c.notBefore.Sub(now).Round(time.Second))
+	case now.Add(v.o.Leeway).Before(c.issuedAt):
+		return refuse(ReasonNotYetValid, "iat is %s ahead", c.issuedAt.Sub(now).Round(time.Second))
+	case c.principal.Subject == "":
+		return refuse(ReasonSubjectEmpty, "sub is empty: an anonymous request on a public route")
+	}
+	return nil
+}
+
+// equalHost compares as host names are compared: ASCII letters without case,
+// everything else exactly. Pomerium copies the host as the client spelt it.
+// strings.EqualFold would let "K" (U+212A) stand for "k".
+func equalHost(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lowerASCII(a[i]) != lowerASCII(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerASCII(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
