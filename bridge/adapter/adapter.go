@@ -1,0 +1,94 @@
+// Package adapter is the contract between the bridge and what tells an app who
+// somebody is.
+//
+// A kind is a Go implementation (package headers, for one), a preset is data
+// for a kind (a TOML file under presets), and an [Adapter] is the two of them
+// opened for one app.
+//
+// Adapters return data; only the bridge touches headers. So an adapter cannot
+// forget to strip, cannot write what it does not own, and is tested without a
+// server. Package adaptertest is the suite that every kind and preset passes.
+package adapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// Adapter hands a principal and a decision to an app in the app's own
+// language. It is safe for concurrent use.
+type Adapter interface {
+	// Owns lists the header and cookie names that only this adapter may set.
+	// The bridge removes them, in any spelling, from every request to the app,
+	// whatever Adapt returns.
+	Owns() Owned
+	// Adapt returns what the app shall receive. It must not modify in, must
+	// set nothing outside Owns, and must return an error rather than a value
+	// that means something else to the app than it says.
+	Adapt(ctx context.Context, in Input) (Output, error)
+}
+
+// Owned are names that clients may not speak for.
+type Owned struct {
+	// Headers are header names in any spelling; the bridge compares them
+	// lower-cased, with every character but letters and digits equal.
+	Headers []string
+	// Cookies are cookie names, compared the same way.
+	Cookies []string
+}
+
+// Input is what an adapter decides on.
+type Input struct {
+	Principal *verifier.Principal
+	Decision  mapping.Decision
+	// Request is the request as it came in, unstripped: untrusted, read-only.
+	Request *http.Request
+	// Time is when the request is being answered.
+	Time time.Time
+}
+
+// Output is what the app shall receive.
+type Output struct {
+	// Header goes to the app, exactly one value per name, by canonical name.
+	Header http.Header
+	// Cookies go to the app with this request.
+	Cookies []*http.Cookie
+}
+
+// Options are a kind's options as a preset or [adapter.NAME] writes them:
+// a pointer to a struct with toml tags that package config decodes into.
+type Options interface {
+	// Open checks the options and returns the adapter. Its error joins one
+	// *OptionError for each option that is wrong.
+	Open(env Env) (Adapter, error)
+}
+
+// Env is what an adapter may know of the app it is opened for.
+type Env struct {
+	// App is the app's name in the configuration.
+	App string
+	// Host is the app's public host name.
+	Host string
+}
+
+// OptionError is one wrong option.
+type OptionError struct {
+	// Key is the option's path below the preset: "header.X-Webauth-User.from".
+	Key string
+	// Problem says what is wrong and what would be right.
+	Problem string
+}
+
+func (e *OptionError) Error() string { return fmt.Sprintf("%s: %s", e.Key, e.Problem) }
+
+// ErrUnsendable is wrapped by the errors of Adapt that say: this person's
+// identity cannot be put in the app's terms (a required value is empty, or
+// holds characters that would break out of its place). The person is refused;
+// the bridge itself is in order.
+var ErrUnsendable = errors.New("identity cannot be sent to this app")

@@ -1,0 +1,77 @@
+package headers
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// encoding writes text as the bytes of a header's value, or refuses: a value
+// that arrives as something else is worse than none.
+type encoding func(text string) (string, error)
+
+var encodings = map[string]encoding{
+	"":                 encodeASCII,
+	"ascii":            encodeASCII,
+	"utf-8":            encodeUTF8,
+	"quoted-printable": encodeQuotedPrintable,
+}
+
+var (
+	errControl = errors.New("value has control characters")
+	errSpace   = errors.New("value begins or ends with white space, which HTTP would take away")
+)
+
+func hasControl(s string) bool {
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func encodeUTF8(text string) (string, error) {
+	switch {
+	case hasControl(text):
+		return "", errControl
+	case strings.TrimSpace(text) != text:
+		return "", errSpace
+	}
+	return text, nil
+}
+
+func encodeASCII(text string) (string, error) {
+	for i := range len(text) {
+		if text[i] >= 0x80 {
+			return "", errors.New(`value has characters outside ASCII; if the app reads UTF-8, write encode = "utf-8"`)
+		}
+	}
+	return encodeUTF8(text)
+}
+
+// encodeQuotedPrintable is RFC 2045 §6.7 without its line breaks, which a header
+// cannot hold: no line is longer than what the reader takes at once, since a
+// longer value is refused. (Go's reader, which Grafana uses, stops at 4,096
+// bytes and gives back the first part as if it were all.)
+func encodeQuotedPrintable(text string) (string, error) {
+	const (
+		hexDigits = "0123456789ABCDEF"
+		maxLine   = 4000
+	)
+	if hasControl(text) {
+		return "", errControl
+	}
+	var b strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		edgeSpace := c == ' ' && (i == 0 || i == len(text)-1)
+		if c >= 0x80 || c == '=' || edgeSpace {
+			b.WriteByte('=')
+			b.WriteByte(hexDigits[c>>4])
+			b.WriteByte(hexDigits[c&15])
+			continue
+		}
+		b.WriteByte(c)
+	}
+	if b.Len() > maxLine {
+		return "", errors.New("value is too long for quoted-printable in a header")
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,139 @@
+// Package telemetry counts what the bridge does. Every label comes from a fixed
+// set or from the configuration, never from a request, so that no client can
+// make new series.
+package telemetry
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// The outcomes of a request.
+const (
+	// Allowed: passed to the upstream.
+	Allowed = "allowed"
+	// Refused: answered by the bridge, because of the request.
+	Refused = "refused"
+	// Failed: answered by the bridge, because of itself, the issuer or the
+	// upstream.
+	Failed = "failed"
+)
+
+// Metrics are the bridge's metrics, in a registry of their own.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	refusals *prometheus.CounterVec
+	decision *prometheus.HistogramVec
+	duration *prometheus.HistogramVec
+	reloadOK prometheus.Gauge
+	reloaded prometheus.Gauge
+}
+
+// New returns metrics that know their build by version.
+func New(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ssobridge_requests_total",
+			Help: "Requests by app and outcome: allowed, refused or failed.",
+		}, []string{"app", "outcome"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ssobridge_refusals_total",
+			Help: "Requests that did not get their answer from the upstream, by app and reason.",
+		}, []string{"app", "reason"}),
+		decision: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "ssobridge_decision_duration_seconds",
+			Help:    "Time from a request's arrival to its decision: what the bridge itself adds.",
+			Buckets: []float64{25e-6, 50e-6, 100e-6, 200e-6, 400e-6, 800e-6, 1.6e-3, 5e-3, 20e-3, 100e-3},
+		}, []string{"app"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "ssobridge_request_duration_seconds",
+			Help:    "Time from a request's arrival to the end of its answer, the upstream's included.",
+			Buckets: prometheus.DefBuckets,
+		}, []string{"app"}),
+		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ssobridge_config_last_reload_successful",
+			Help: "1 if the last load of the configuration succeeded, 0 if the one before it is still in use.",
+		}),
+		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ssobridge_config_last_reload_success_timestamp_seconds",
+			Help: "When the configuration in use was loaded.",
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "ssobridge_build_info",
+		Help:        "1, labelled with the version of the binary.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, m.refusals, m.decision, m.duration, m.reloadOK, m.reloaded, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Register adds a collector, such as the one for key ages.
+func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
+
+// Handler serves the metrics in Prometheus' exposition formats.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Reloaded records the outcome of loading the configuration.
+func (m *Metrics) Reloaded(ok bool, at time.Time) {
+	if !ok {
+		m.reloadOK.Set(0)
+		return
+	}
+	m.reloadOK.Set(1)
+	m.reloaded.Set(float64(at.Unix()))
+}
+
+// App are the metrics of one app, looked up once per configuration and not per
+// request.
+type App struct {
+	m        *Metrics
+	name     string
+	allowed  prometheus.Counter
+	decision prometheus.Observer
+	duration prometheus.Observer
+}
+
+// App returns the metrics of the app of this name; "" counts requests for no
+// app.
+func (m *Metrics) App(name string) *App {
+	return &App{
+		m:        m,
+		name:     name,
+		allowed:  m.requests.WithLabelValues(name, Allowed),
+		decision: m.decision.WithLabelValues(name),
+		duration: m.duration.WithLabelValues(name),
+	}
+}
+
+// Decided records that a request was allowed, after d.
+func (a *App) Decided(d time.Duration) {
+	a.allowed.Inc()
+	a.decision.Observe(d.Seconds())
+}
+
+// Refused records a request that the bridge answered itself. outcome is Refused
+// or Failed, reason from a fixed set.
+func (a *App) Refused(outcome, reason string) {
+	a.m.requests.WithLabelValues(a.name, outcome).Inc()
+	a.m.refusals.WithLabelValues(a.name, reason).Inc()
+}
+
+// UpstreamFailed records that an allowed request got no answer from the
+// upstream.
+func (a *App) UpstreamFailed(reason string) {
+	a.m.refusals.WithLabelValues(a.name, reason).Inc()
+}
+
+// Answered records how long the whole request took.
+func (a *App) Answered(d time.Duration) { a.duration.Observe(d.Seconds()) }
