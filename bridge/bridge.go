@@ -1,0 +1,132 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// Bridge is the request path as an http.Handler. It is safe for concurrent use.
+type Bridge struct {
+	snapshot atomic.Pointer[Snapshot]
+	log      *slog.Logger
+	now      func() time.Time
+}
+
+// New returns a Bridge that serves the snapshot s.
+func New(s *Snapshot, d Deps) *Bridge {
+	d = d.withDefaults()
+	b := &Bridge{log: d.Log, now: d.Now}
+	b.snapshot.Store(s)
+	return b
+}
+
+// Swap makes s the snapshot of every request that comes from now on. Requests
+// under way finish on the one they began with.
+func (b *Bridge) Swap(s *Snapshot) { b.snapshot.Store(s) }
+
+// ServeHTTP answers one request.
+func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := b.now()
+	s := b.snapshot.Load()
+	app := s.app(r.Host)
+	if app == nil {
+		b.refuse(w, r, s.noApp, &refusal{reason: reasonUnknownHost})
+		return
+	}
+	defer func() { app.metrics.Answered(b.now().Sub(start)) }()
+	granted, ref := b.decide(r, app, start)
+	if ref != nil {
+		b.refuse(w, r, app, ref)
+		return
+	}
+	app.metrics.Decided(b.now().Sub(start))
+	proxy.DropForeignUpgrade(r)
+	app.upstream.Serve(w, r,
+		func(h http.Header) {
+			app.owned.strip(h)
+			granted.apply(h)
+		},
+		func(err error) { b.upstreamFailed(w, r, app, granted, err) })
+}
+
+// grant is what a request goes on with.
+type grant struct {
+	principal *verifier.Principal
+	decision  mapping.Decision
+	output    adapter.Output
+}
+
+// decide is the straight line from a request to a grant or a refusal. It sends
+// nothing anywhere. A panic in it is a refusal too.
+func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref *refusal) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value may hold what the request held; its type and the
+			// stack say enough.
+			b.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("app", app.name),
+				slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			g, ref = nil, &refusal{reason: reasonPanic}
+		}
+	}()
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		return nil, &refusal{reason: reasonMethod}
+	}
+	p, err := app.verifier.VerifyHeader(r.Context(), r.Header, app.assertionHeader)
+	if err != nil {
+		return nil, refusalOf(err)
+	}
+	decision := app.mapper.Map(p, now)
+	if !decision.Allowed() {
+		return nil, &refusal{reason: reasonNoRole, principal: p}
+	}
+	output, err := app.adapt(r.Context(), adapter.Input{Principal: p, Decision: decision, Request: r, Time: now})
+	if err != nil {
+		ref := refusalOf(err)
+		ref.principal, ref.decision = p, decision
+		return nil, ref
+	}
+	return &grant{p, decision, output}, nil
+}
+
+// adapt asks the adapter and holds it to its contract: an adapter that sets a
+// name it does not own would set one that clients may set too.
+func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, error) {
+	out, err := a.adapter.Adapt(ctx, in)
+	if err != nil {
+		return adapter.Output{}, &adaptError{err}
+	}
+	for name, values := range out.Header {
+		if !a.owned.hasHeader(name) || len(values) != 1 {
+			return adapter.Output{}, &adaptError{fmt.Errorf("header %s is not owned, or not one value", name)}
+		}
+	}
+	for _, c := range out.Cookies {
+		if !a.owned.hasCookie(c.Name) {
+			return adapter.Output{}, &adaptError{fmt.Errorf("cookie %s is not owned", c.Name)}
+		}
+	}
+	return out, nil
+}
+
+// upstreamFailed answers for an upstream that did not.
+func (b *Bridge) upstreamFailed(w http.ResponseWriter, r *http.Request, app *App, g *grant, err error) {
+	ref := &refusal{reason: reasonUpstreamUnreachable, err: err, principal: g.principal, decision: g.decision, decided: true}
+	switch {
+	case r.Context().Err() != nil:
+		// The client has gone; the status is for the record only.
+		ref.reason = reasonClientGone
+	case proxy.IsTimeout(err):
+		ref.reason = reasonUpstreamTimeout
+	}
+	b.refuse(w, r, app, ref)
+}

@@ -1,0 +1,148 @@
+// Package config turns the TOML file that people write into a Config that the
+// bridge can be built from.
+//
+//	file ─ parse ─ document ─ decode ─ tables ─ validate ─ Config
+//	         │        └ key path → line ┴──────────┤
+//	         └ syntax errors                       └ Problems
+//
+// It is the only package that decodes TOML. Decoding is strict: a key that is
+// unknown, misspelt, of the wrong type, or there twice in different case is an
+// error, never ignored. Every problem is reported at once, with its file, line
+// and key and with what would be right. A Config exists only when there are
+// none, so nothing can run on half of a file.
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// Config is a valid configuration. It is read-only.
+type Config struct {
+	// Path is the main file, as it was given to Load.
+	Path string
+	// Server is how the bridge is reached.
+	Server Server
+	// Issuers are sorted by name.
+	Issuers []*Issuer
+	// Apps are in the order of the file, those of included files after it.
+	Apps []*App
+}
+
+// Server is how the bridge is reached.
+type Server struct {
+	// Listen is the address for users' requests, "host:port".
+	Listen string
+	// AdminListen is the address for health and metrics.
+	AdminListen string
+	// TrustedProxies are the peers whose X-Forwarded-* headers are believed;
+	// none by default.
+	TrustedProxies []netip.Prefix
+	// MaxAssertionBytes is the size from which on assertions are refused unread.
+	MaxAssertionBytes int
+	// DrainTimeout is how long requests may go on after the signal to stop.
+	DrainTimeout time.Duration
+}
+
+// Issuer is whose assertions are accepted, under which keys. Exactly one of
+// JWKSURL, JWKSFile and PublicKeyFile is set.
+type Issuer struct {
+	// Name is the NAME of [issuer.NAME].
+	Name string
+	// Header is the request header that carries the assertion.
+	Header string
+	// Algorithms are the accepted signature algorithms, ES256 and RS256.
+	Algorithms []string
+	// Format is FormatHost or FormatURI.
+	Format string
+	// Iss is the expected issuer of every app; empty: Format decides.
+	Iss string
+	// Leeway is the difference of clocks that is forgiven.
+	Leeway time.Duration
+	// MaxStale is how long keys are used that could not be fetched anew.
+	MaxStale time.Duration
+	// JWKSURL is where keys are fetched from.
+	JWKSURL string
+	// JWKSFile and PublicKeyFile are the files that Static came from.
+	JWKSFile      string
+	PublicKeyFile string
+	// CAFile holds the certificates that vouch for JWKSURL; empty: the system's.
+	CAFile string
+	// InsecureHTTP permits a JWKSURL without TLS beyond this machine.
+	InsecureHTTP bool
+	// Static are the keys of JWKSFile or PublicKeyFile.
+	Static []verifier.Key
+}
+
+// The forms in which Pomerium names the issuer of its assertions, its
+// jwt_issuer_format.
+const (
+	FormatHost = "host" // grafana.example.com
+	FormatURI  = "uri"  // https://grafana.example.com/
+)
+
+// ExpectedIssuer returns the "iss" that assertions for an app at host must have.
+func (i *Issuer) ExpectedIssuer(host string) string {
+	switch {
+	case i.Iss != "":
+		return i.Iss
+	case i.Format == FormatURI:
+		return "https://" + host + "/"
+	default:
+		return host
+	}
+}
+
+// App is one app behind the bridge.
+type App struct {
+	// Name is the NAME of [app.NAME].
+	Name string
+	// Host is the app's public host name: lower case, without trailing dot or port.
+	Host string
+	// Upstream is where the app listens.
+	Upstream *url.URL
+	// Issuer is whose assertions the app accepts.
+	Issuer *Issuer
+	// Audience is the "aud" that they must have.
+	Audience string
+	// AdapterName is the preset or the [adapter.NAME].
+	AdapterName string
+	// PreserveHost sends the request's Host on to the app, instead of Upstream's.
+	PreserveHost bool
+	// Timeout is how long the app may take until its response headers.
+	Timeout time.Duration
+	// Mapper is Rules, compiled.
+	Mapper *mapping.Mapper
+	Rules  []mapping.Rule
+	// Tests are the app's policy tests.
+	Tests []Test
+	// Adapter is the adapter, opened for this app.
+	Adapter adapter.Adapter
+	// Source is where the app stands, as "file:line".
+	Source string
+}
+
+// Test is one policy test: what a person's role must be.
+type Test struct {
+	// Name is for people; may be empty.
+	Name string
+	// Email, Subject and Groups are the person.
+	Email   string
+	Subject string
+	Groups  []string
+	// At is when they ask; zero: when the test is run.
+	At time.Time
+	// Want is the role, or Deny.
+	Want string
+	// Source is where the test stands, as "file:line".
+	Source string
+}
+
+// Deny is what a test wants of somebody who shall get no role. No role can be
+// called so.
+const Deny = "deny"

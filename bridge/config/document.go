@@ -1,0 +1,74 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// document is one TOML file: what it says, and on which line it says it.
+type document struct {
+	// name is the file's name as messages show it.
+	name string
+	// table is the file's content, as BurntSushi/toml decodes it.
+	table map[string]any
+	// lines maps key paths to lines. It serves messages only, nothing is
+	// decoded from it.
+	lines map[string]int
+}
+
+// parseDocument parses a file. Its Problem is the first syntax error, which
+// includes keys and tables that are defined twice.
+func parseDocument(name string, data []byte) (*document, *Problem) {
+	// Both parsers must count from the same byte.
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	doc := &document{name: name}
+	if _, err := toml.Decode(string(data), &doc.table); err != nil {
+		return nil, syntaxProblem(name, data, err)
+	}
+	doc.lines = indexLines(data)
+	return doc, nil
+}
+
+func syntaxProblem(name string, data []byte, err error) *Problem {
+	p := &Problem{File: name, Line: 1, Message: err.Error()}
+	var parse toml.ParseError
+	if errors.As(err, &parse) {
+		// At the end of a file the parser may be one line past it.
+		p.Line = min(max(parse.Position.Line, 1), 1+bytes.Count(data, []byte("\n")))
+		p.Message = cmp.Or(parse.Message, p.Message)
+	}
+	text := strings.TrimSuffix(strings.ReplaceAll(p.Message, "\n", " "), ".")
+	p.Message = "invalid TOML: " + strings.ToLower(text[:1]) + text[1:]
+	return p
+}
+
+// line returns the line of the key at path or, if the file does not have it,
+// of the innermost table around it that the file has.
+func (d *document) line(path string) int {
+	for _, p := range prefixes(path) {
+		if line, ok := d.lines[p]; ok {
+			return line
+		}
+	}
+	return 1
+}
+
+// has reports whether the file writes the key at path.
+func (d *document) has(path string) bool {
+	_, ok := d.lines[path]
+	return ok
+}
+
+// source returns where the key at path stands, as "file:line".
+func (d *document) source(path string) string {
+	return fmt.Sprintf("%s:%d", d.name, d.line(path))
+}
+
+func (d *document) problem(path, format string, args ...any) Problem {
+	return Problem{File: d.name, Line: d.line(path), Key: path, Message: fmt.Sprintf(format, args...)}
+}

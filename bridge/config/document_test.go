@@ -1,0 +1,153 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLines(t *testing.T) {
+	tests := map[string]struct {
+		toml string
+		want map[string]int
+	}{
+		"tables": {
+			"a = 1\n\n[b]\nc = 2\n[b.d]\ne = 3\n",
+			map[string]int{"a": 1, "b": 3, "b.c": 4, "b.d": 5, "b.d.e": 6},
+		},
+		"a table's own line, not its child's": {
+			"[a.b]\nc = 1\n[a]\nd = 1\n",
+			map[string]int{"a": 3, "a.b": 1, "a.b.c": 2, "a.d": 4},
+		},
+		"dotted keys": {
+			"a.b.c = 1\na.d = 2\n[e]\nf.g = 3\n",
+			map[string]int{"a": 1, "a.b": 1, "a.b.c": 1, "a.d": 2, "e": 3, "e.f": 4, "e.f.g": 4},
+		},
+		"quoted keys": {
+			"[app.\"a.b\"]\n'x y' = 1\n\"\\u0065\" = 2\n\"\" = 3\n\"q\\\"]\" = 4\n",
+			map[string]int{
+				"app": 1, `app."a.b"`: 1, `app."a.b"."x y"`: 2, `app."a.b".e`: 3,
+				`app."a.b".""`: 4, `app."a.b"."q\"]"`: 5,
+			},
+		},
+		"spaces in keys": {
+			"[ a . 'b' ]\n c  .  d  = 1\n",
+			map[string]int{"a": 1, "a.b": 1, "a.b.c": 2, "a.b.c.d": 2},
+		},
+		"arrays of tables": {
+			"[[a]]\nb = 1\n[[a]]\nb = 2\n[[a.c]]\n[[a.c]]\nd = 3\n[a.e]\nf = 4\n[[a]]\n[[a.c]]\n",
+			map[string]int{
+				"a": 1, "a[1]": 1, "a[1].b": 2, "a[2]": 3, "a[2].b": 4,
+				"a[2].c": 5, "a[2].c[1]": 5, "a[2].c[2]": 6, "a[2].c[2].d": 7,
+				"a[2].e": 8, "a[2].e.f": 9, "a[3]": 10, "a[3].c": 11, "a[3].c[1]": 11,
+			},
+		},
+		"arrays over lines": {
+			"a = [\n  1, # one\n  \"two\",\n\n  [3,\n 4], { b = 5 } ]\n",
+			map[string]int{
+				"a": 1, "a[1]": 2, "a[2]": 3, "a[3]": 3, "a[3][1]": 5, "a[3][2]": 6,
+				"a[4]": 6, "a[4].b": 6,
+			},
+		},
+		"inline tables": {
+			"a = { b = 1, c.d = { e = 2 } }\nf = [{ g = 1 }, { g = 2 }]\n",
+			map[string]int{
+				"a": 1, "a.b": 1, "a.c": 1, "a.c.d": 1, "a.c.d.e": 1,
+				"f": 2, "f[1]": 2, "f[1].g": 2, "f[2]": 2, "f[2].g": 2,
+			},
+		},
+		"multi-line strings": {
+			"a = \"\"\"\n[b]\nc = 1\n\"\"\"\nd = '''\n[e]'''\nf = 1\n",
+			map[string]int{"a": 1, "d": 5, "f": 7},
+		},
+		"byte order mark and CRLF": {
+			"\xef\xbb\xbfa = 1\r\n\r\n[b]\r\nc = 2\r\n",
+			map[string]int{"a": 1, "b": 3, "b.c": 4},
+		},
+		"comments": {
+			"# a = 1\na = 1 # b = 2\n#[c]\n",
+			map[string]int{"a": 2},
+		},
+		"empty": {"", map[string]int{}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			doc, problem := parseDocument("x.toml", []byte(tt.toml))
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			if diff := cmp.Diff(tt.want, doc.lines); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNearestLine: a key that the file lacks is reported where it belongs.
+func TestNearestLine(t *testing.T) {
+	doc, problem := parseDocument("x.toml", []byte("\n[app.\"a.b\"]\n\n[[app.\"a.b\".rule]]\nrole = [\n1]\n"))
+	if problem != nil {
+		t.Fatal(problem)
+	}
+	for path, want := range map[string]int{
+		`app."a.b".host`:           2,
+		`app."a.b".rule[1].groups`: 4,
+		`app."a.b".rule[7].groups`: 4,
+		`app."a.b".rule[1].role`:   5,
+		`app."a.b"."x.y".z`:        2,
+		`app.a.b`:                  2,
+		`issuer`:                   1,
+		``:                         1,
+	} {
+		if got := doc.line(path); got != want {
+			t.Errorf("line(%s) = %d, want %d", path, got, want)
+		}
+	}
+}
+
+// TestDeepNesting: brackets cost no more than their number.
+func TestDeepNesting(t *testing.T) {
+	for _, n := range []int{100, 5000} {
+		deep := "a = " + strings.Repeat("[", n) + strings.Repeat("]", n) + "\nb = 1\n"
+		doc, problem := parseDocument("x.toml", []byte(deep))
+		if problem != nil {
+			t.Fatal(problem)
+		}
+		if len(doc.lines) > maxIndexDepth+2 || doc.line("b") != 2 {
+			t.Errorf("%d brackets: %d paths, b in line %d", n, len(doc.lines), doc.line("b"))
+		}
+	}
+}
+
+func TestPrefixes(t *testing.T) {
+	got := prefixes(`app."a.\"[b".rule[12].groups[1]`)
+	want := []string{
+		`app."a.\"[b".rule[12].groups[1]`,
+		`app."a.\"[b".rule[12].groups`,
+		`app."a.\"[b".rule[12]`,
+		`app."a.\"[b".rule`,
+		`app."a.\"[b"`,
+		`app`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("prefixes (-want +got):\n%s", diff)
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	known := []string{"host", "upstream", "adapter", "trusted_proxies", "until"}
+	for name, want := range map[string]string{
+		"hots":          `: did you mean "host"?`,
+		"Host":          `: upper and lower case matter, write "host"`,
+		"adaptor":       `: did you mean "adapter"?`,
+		"trusted_proxy": `: did you mean "trusted_proxies"?`,
+		"port":          "",
+		"colour":        "",
+		"":              "",
+	} {
+		if got := didYouMean(name, known); got != want {
+			t.Errorf("didYouMean(%q) = %q, want %q", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/headers"
+)
+
+// maxFileBytes bounds the configuration files and the key files they name.
+const maxFileBytes = 1 << 20
+
+// Load reads the configuration at path and the files that it includes. If
+// anything is wrong with what they say, the error is Problems and there is no
+// Config.
+func Load(path string) (*Config, error) {
+	return load(path, builtinKinds(), adapter.Presets)
+}
+
+// builtinKinds are the kinds of adapters; this is where one is added.
+func builtinKinds() map[string]func() adapter.Options {
+	return map[string]func() adapter.Options{
+		"headers": headers.New,
+	}
+}
+
+func load(path string, kinds map[string]func() adapter.Options, presets fs.FS) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	report := newReporter()
+	l := &loader{
+		path:    path,
+		report:  report,
+		names:   map[string]place{},
+		lists:   map[string][]string{},
+		groups:  map[string]place{},
+		catalog: newCatalog(kinds, report),
+	}
+	if _, err := l.catalog.addPresets(presets); err != nil {
+		return nil, err
+	}
+	var c *Config
+	if l.readAll(data) {
+		c = l.validate()
+	}
+	if problems := l.report.sorted(); problems != nil {
+		return nil, problems
+	}
+	return c, nil
+}
+
+// entry is one [kind.NAME] table.
+type entry[T any] struct {
+	name  string
+	at    place
+	table T
+}
+
+// loader gathers the tables of all files before anything is checked, because
+// tables of one file refer to those of another.
+type loader struct {
+	path    string
+	report  *reporter
+	names   map[string]place // "app.grafana", folded: where it is defined
+	main    *document
+	server  serverTable
+	issuers []entry[issuerTable]
+	lists   map[string][]string // the named group lists
+	groups  map[string]place    // where they are defined
+	apps    []entry[appTable]
+	catalog *catalog
+}
+
+// readAll reads the main file and its includes. It reports whether all of them
+// could be parsed; what is in a file that could not be must not be called
+// missing.
+func (l *loader) readAll(data []byte) bool {
+	var problem *Problem
+	if l.main, problem = parseDocument(l.path, data); problem != nil {
+		l.report.record(*problem)
+		return false
+	}
+	main := l.add(l.main)
+	l.server = main.Server
+	parsed := true
+	for _, file := range l.includes(main.Include) {
+		parsed = l.readInclude(file) && parsed
+	}
+	return parsed
+}
+
+// include is a file to include, and the pattern that says so.
+type include struct {
+	path string
+	at   place
+}
+
+func (l *loader) readInclude(file include) bool {
+	data, err := readRegular(file.path)
+	if err != nil {
+		l.report.add(file.at, "%v", err)
+		return false
+	}
+	doc, problem := parseDocument(file.path, data)
+	if problem != nil {
+		l.report.record(*problem)
+		return false
+	}
+	for _, key := range []string{"server", "include"} {
+		if doc.has(key) {
+			l.report.spoil(place{doc, key}, "belongs in %s, which includes this file", l.path)
+		}
+	}
+	l.add(doc)
+	return true
+}
+
+// includes returns the files that the patterns match, each once, in the order
+// of the patterns and sorted within one.
+func (l *loader) includes(patterns []string) []include {
+	dir := filepath.Dir(l.path)
+	var files []include
+	for i, pattern := range patterns {
+		at := place{l.main, "include"}.index(i + 1)
+		full := pattern
+		if !filepath.IsAbs(pattern) {
+			full = filepath.Join(escapeGlob(dir), pattern)
+		}
+		matches, err := filepath.Glob(full)
+		switch {
+		case err != nil:
+			l.report.add(at, "%q is no file name pattern: * and ? stand for characters, [a-z] for one of several", pattern)
+		case len(matches) == 0:
+			l.report.add(at, "no file matches %q in %s", pattern, dir)
+		}
+		slices.Sort(matches)
+		for _, match := range matches {
+			switch {
+			case filepath.Clean(match) == filepath.Clean(l.path):
+				l.report.add(at, "%q includes this file in itself: keep included files in a directory of their own", pattern)
+			case !slices.ContainsFunc(files, func(f include) bool { return f.path == match }):
+				files = append(files, include{match, at})
+			}
+		}
+	}
+	return files
+}
+
+// escapeGlob makes a directory's name stand for itself in a pattern.
+func escapeGlob(dir string) string {
+	if filepath.Separator == '\\' {
+		return dir // where a backslash cannot escape
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+// add decodes a file and takes over its tables.
+func (l *loader) add(doc *document) fileTable {
+	var file fileTable
+	file.Server.setDefaults()
+	d := decoder{doc: doc, report: l.report}
+	d.table("", doc.table, &file)
+
+	l.issuers = append(l.issuers, entries(l, doc, "issuer", file.Issuers)...)
+	l.apps = append(l.apps, entries(l, doc, "app", file.Apps)...)
+	for _, e := range entries(l, doc, "adapter", file.Adapters) {
+		l.catalog.addTable(e)
+	}
+	for _, e := range entries(l, doc, "groups", file.Groups) {
+		// Not nil even if it could not be decoded: mapping takes nil for unknown.
+		l.lists[e.name] = append([]string{}, e.table...)
+		l.groups[e.name] = e.at
+	}
+	return file
+}
+
+// entries returns the tables of one kind in the order of the file, without
+// those whose name another file has taken.
+func entries[T any](l *loader, doc *document, kind string, tables map[string]T) []entry[T] {
+	var list []entry[T]
+	for name, table := range tables {
+		list = append(list, entry[T]{name, place{doc, kind}.key(name), table})
+	}
+	slices.SortFunc(list, func(a, b entry[T]) int {
+		if c := doc.line(a.at.path) - doc.line(b.at.path); c != 0 {
+			return c
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return slices.DeleteFunc(list, func(e entry[T]) bool {
+		folded := kind + "." + strings.ToLower(e.name)
+		other, taken := l.names[folded]
+		if taken {
+			l.report.spoil(e.at, "already defined at %s: a name can be defined once in all files", other.source())
+			return true
+		}
+		l.names[folded] = e.at
+		l.checkName(kind, e.name, e.at)
+		return false
+	})
+}
+
+// checkName keeps names fit for log fields, metric labels and key paths.
+func (l *loader) checkName(kind, name string, at place) {
+	switch {
+	case kind == "groups" && (name == "" || strings.HasPrefix(name, "@")):
+		l.report.add(at, `a list's name stands here without "@"; rules refer to it with one`)
+	case kind == "groups" || isName(name):
+	case isName(strings.ToLower(name)):
+		l.report.add(at, "names are lower case: write [%s.%s]", kind, strings.ToLower(name))
+	default:
+		l.report.add(at, `a name is made of lower-case letters, digits, "-" and "_"`)
+	}
+}
+
+func isName(s string) bool {
+	return isBareKey(s) && s == strings.ToLower(s)
+}
+
+func sortedKeys[T any](m map[string]T) []string {
+	return slices.Sorted(maps.Keys(m))
+}
+
+// readRegular reads a file that the configuration names, but no device that
+// never ends and no pipe that never begins.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	var missing *fs.PathError
+	switch {
+	case errors.As(err, &missing):
+		return nil, fmt.Errorf("%s: %w", path, missing.Err)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file", path)
+	case info.Size() > maxFileBytes:
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
+	}
+	return os.ReadFile(path)
+}

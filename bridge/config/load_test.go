@@ -1,0 +1,230 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// write writes files into a new directory and returns the path of config.toml.
+func write(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "config.toml")
+}
+
+func TestLoadFull(t *testing.T) {
+	const path = "testdata/valid/full.toml"
+	got, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pomerium := &Issuer{
+		Name: "pomerium", Header: "X-Pomerium-Jwt-Assertion", Algorithms: []string{"ES256"}, Format: "host",
+		Leeway: time.Minute, MaxStale: 24 * time.Hour,
+		JWKSURL: "https://grafana.example.com/.well-known/pomerium/jwks.json",
+	}
+	staging := &Issuer{
+		Name: "staging", Header: "X-Assertion", Algorithms: []string{"RS256", "ES256"}, Format: "uri",
+		Leeway: 0, MaxStale: time.Hour,
+		JWKSFile: "testdata/valid/keys/es256.json",
+	}
+	want := &Config{
+		Path: path,
+		Server: Server{
+			Listen: "127.0.0.1:8443", AdminListen: "[::1]:9091",
+			TrustedProxies: []netip.Prefix{
+				netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.7/32"),
+				netip.MustParsePrefix("2001:db8::7/128"), netip.MustParsePrefix("192.0.2.0/24"),
+			},
+			MaxAssertionBytes: 16384, DrainTimeout: 45 * time.Second,
+		},
+		Issuers: []*Issuer{pomerium, staging},
+		Apps: []*App{
+			{
+				Name: "wiki", Host: "wiki.example.com",
+				Upstream: &url.URL{Scheme: "https", Host: "wiki.internal:8443", Path: "/wiki"},
+				Issuer:   staging, Audience: "wiki", AdapterName: "our-headers", PreserveHost: false, Timeout: 5 * time.Second,
+				Rules:  []mapping.Rule{{Role: "user", Source: path + ":49"}},
+				Source: path + ":40",
+			},
+			{
+				Name: "grafana", Host: "grafana.example.com",
+				Upstream: &url.URL{Scheme: "http", Host: "127.0.0.1:3000"},
+				Issuer:   pomerium, Audience: "grafana.example.com", AdapterName: "grafana", PreserveHost: true, Timeout: time.Minute,
+				Rules: []mapping.Rule{
+					{Role: "Admin", Groups: []string{"@sre"}, NotGroups: []string{"interns"}, Source: path + ":57"},
+					{Role: "Editor", AllGroups: []string{"a", "b"}, Emails: []string{"*@example.com"},
+						After: time.Date(2026, 1, 31, 17, 0, 0, 0, time.UTC), Until: time.Date(2027, 1, 31, 18, 0, 0, 0, time.UTC),
+						Source: path + ":62"},
+				},
+				Tests: []Test{
+					{Name: "on-call", Email: "ann@example.com", Subject: "u1", Groups: []string{"on-call@example.com"},
+						At: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Want: "Admin", Source: path + ":69"},
+					{Email: "bob@example.com", Want: "deny", Source: path + ":77"},
+				},
+				Source: path + ":51",
+			},
+			{
+				Name: "included", Host: "included.example.com",
+				Upstream: &url.URL{Scheme: "http", Host: "[::1]:3000"},
+				Issuer:   staging, Audience: "included.example.com", AdapterName: "team-headers", PreserveHost: true, Timeout: time.Minute,
+				Rules:  []mapping.Rule{{Role: "user", Groups: []string{"@sre", "@team"}, Source: "testdata/valid/apps/team.toml:12"}},
+				Source: "testdata/valid/apps/team.toml:7",
+			},
+		},
+	}
+	if diff := cmp.Diff(want, got,
+		cmpopts.IgnoreFields(Issuer{}, "Static"),
+		cmpopts.IgnoreFields(App{}, "Mapper", "Adapter"),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	); diff != "" {
+		t.Errorf("Load (-want +got):\n%s", diff)
+	}
+	if keys := got.Issuers[1].Static; len(keys) != 1 || keys[0].Algorithm != verifier.ES256 || keys[0].ID != "test" {
+		t.Errorf("keys of the JWKS file: %+v", keys)
+	}
+	for _, app := range got.Apps {
+		if app.Adapter == nil || app.Mapper == nil {
+			t.Errorf("app %s: adapter %v, mapper %v", app.Name, app.Adapter, app.Mapper)
+		}
+	}
+	owned := got.Apps[0].Adapter.Owns().Headers
+	if diff := cmp.Diff([]string{"X-Mail", "X-User", "Authorization"}, owned); diff != "" {
+		t.Errorf("headers that our-headers owns (-want +got):\n%s", diff)
+	}
+	if failures := got.RunTests(time.Now()); failures != nil {
+		t.Errorf("policy tests: %v", failures)
+	}
+}
+
+// minimal is the least that a configuration needs.
+const minimal = `
+[issuer.pomerium]
+jwks_url = "https://grafana.example.com/.well-known/pomerium/jwks.json"
+[app.grafana]
+host     = "grafana.example.com"
+upstream = "http://127.0.0.1:3000"
+adapter  = "grafana"
+[[app.grafana.rule]]
+role = "Viewer"
+`
+
+func TestDefaults(t *testing.T) {
+	c, err := Load(write(t, map[string]string{"config.toml": minimal}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Server{Listen: ":8080", AdminListen: "127.0.0.1:9090", MaxAssertionBytes: 131072, DrainTimeout: 30 * time.Second}
+	if diff := cmp.Diff(want, c.Server); diff != "" {
+		t.Errorf("server (-want +got):\n%s", diff)
+	}
+	app := c.Apps[0]
+	if app.Issuer != c.Issuers[0] || app.Audience != app.Host || !app.PreserveHost || app.Timeout != time.Minute {
+		t.Errorf("app: %+v", app)
+	}
+}
+
+func TestExpectedIssuer(t *testing.T) {
+	for want, issuer := range map[string]Issuer{
+		"grafana.example.com":          {Format: FormatHost},
+		"https://grafana.example.com/": {Format: FormatURI},
+		"https://sso.example.com":      {Format: FormatHost, Iss: "https://sso.example.com"},
+	} {
+		if got := issuer.ExpectedIssuer("grafana.example.com"); got != want {
+			t.Errorf("%+v: %q, want %q", issuer, got, want)
+		}
+	}
+}
+
+func TestLoadMissingFile(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "config.toml"))
+	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &Problems{}) {
+		t.Errorf("Load: %v, want a wrapped read error", err)
+	}
+}
+
+// TestOddDirectory: a directory's name is no pattern.
+func TestOddDirectory(t *testing.T) {
+	path := write(t, map[string]string{
+		"a[b]*?/config.toml":      `include = ["apps/?.toml"]`,
+		"a[b]*?/apps/1.toml":      minimal,
+		"a[b]*?/apps/readme.text": "no TOML",
+	})
+	if _, err := Load(filepath.Join(filepath.Dir(path), "a[b]*?", "config.toml")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHTTPToLoopback: plain http is for this machine, or where somebody says so.
+func TestHTTPToLoopback(t *testing.T) {
+	for url, ok := range map[string]bool{
+		"http://127.0.0.1:8000/jwks":    true,
+		"http://[::1]:8000/jwks":        true,
+		"http://[::ffff:127.0.0.1]/":    true,
+		"http://localhost/jwks":         true,
+		"http://pomerium.localhost":     true,
+		"HTTPS://pomerium.example.com":  true,
+		"http://127.0.0.1.example.com/": false,
+		"http://localhost.example.com/": false,
+		"http://10.0.0.1/":              false,
+		"http://0.0.0.0/":               false,
+	} {
+		toml := strings.Replace(minimal, "https://grafana.example.com/.well-known/pomerium/jwks.json", url, 1)
+		if _, err := Load(write(t, map[string]string{"config.toml": toml})); (err == nil) != ok {
+			t.Errorf("%s: %v", url, err)
+		}
+		toml = strings.Replace(toml, "[app.", "insecure_http = true\n[app.", 1)
+		if _, err := Load(write(t, map[string]string{"config.toml": toml})); err != nil {
+			t.Errorf("%s with insecure_http: %v", url, err)
+		}
+	}
+}
+
+// TestSpoiltKeys: a key that is misspelt is not missing as well, and what is
+// wrong elsewhere is still said.
+func TestSpoiltKeys(t *testing.T) {
+	_, err := Load(write(t, map[string]string{"config.toml": `
+[issuer.pomerium]
+jwks_uri = "https://grafana.example.com/.well-known/pomerium/jwks.json"
+"jwkſ_url" = "https://grafana.example.com/.well-known/pomerium/jwks.json"
+[app.grafana]
+hosts    = "grafana.example.com"
+adapter  = "grafana"
+[[app.grafana.rule]]
+role = "Viewer"
+`}))
+	var problems Problems
+	if !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, p := range problems {
+		keys = append(keys, p.Key)
+	}
+	want := []string{"issuer.pomerium.jwks_uri", `issuer.pomerium."jwkſ_url"`, "app.grafana.upstream", "app.grafana.hosts"}
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Errorf("keys with problems (-want +got):\n%s\n%v", diff, err)
+	}
+}

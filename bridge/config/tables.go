@@ -1,0 +1,96 @@
+package config
+
+import (
+	"time"
+
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// The tables of the file as people write them, with the defaults of keys that
+// they leave out. What the values must be like is checked afterwards.
+
+type fileTable struct {
+	Include  []string                  `toml:"include"`
+	Server   serverTable               `toml:"server"`
+	Issuers  map[string]issuerTable    `toml:"issuer"`
+	Groups   map[string][]string       `toml:"groups"`
+	Adapters map[string]map[string]any `toml:"adapter"` // decoded with the options of its kind
+	Apps     map[string]appTable       `toml:"app"`
+}
+
+type serverTable struct {
+	Listen            string        `toml:"listen"`
+	AdminListen       string        `toml:"admin_listen"`
+	TrustedProxies    []string      `toml:"trusted_proxies"`
+	MaxAssertionBytes int           `toml:"max_assertion_bytes"`
+	DrainTimeout      time.Duration `toml:"drain_timeout"`
+}
+
+type issuerTable struct {
+	JWKSURL       string        `toml:"jwks_url"`
+	JWKSFile      string        `toml:"jwks_file"`
+	PublicKeyFile string        `toml:"public_key_file"`
+	Header        string        `toml:"header"`
+	Algorithms    []string      `toml:"algorithms"`
+	Format        string        `toml:"issuer_format"`
+	Iss           string        `toml:"iss"`
+	Leeway        time.Duration `toml:"leeway"`
+	MaxStale      time.Duration `toml:"max_stale"`
+	CAFile        string        `toml:"ca_file"`
+	InsecureHTTP  bool          `toml:"insecure_http"`
+}
+
+type appTable struct {
+	Host         string         `toml:"host"`
+	Upstream     string         `toml:"upstream"`
+	Issuer       string         `toml:"issuer"`
+	Audience     string         `toml:"audience"`
+	Adapter      string         `toml:"adapter"`
+	PreserveHost bool           `toml:"preserve_host"`
+	Timeout      time.Duration  `toml:"timeout"`
+	Rules        []mapping.Rule `toml:"rule"`
+	Tests        []testTable    `toml:"test"`
+}
+
+type testTable struct {
+	Name    string    `toml:"name"`
+	Email   string    `toml:"email"`
+	Subject string    `toml:"subject"`
+	Groups  []string  `toml:"groups"`
+	At      time.Time `toml:"at"`
+	Want    string    `toml:"want"`
+}
+
+// optionsTable are the keys that every preset and every [adapter.NAME] may
+// have; the others are those of its kind.
+type optionsTable struct {
+	Kind        string   `toml:"kind"`
+	Extends     string   `toml:"extends"`
+	Description string   `toml:"description"`
+	Setup       string   `toml:"setup"`
+	Roles       []string `toml:"roles"`
+}
+
+func (t *serverTable) setDefaults() {
+	*t = serverTable{
+		Listen:            ":8080",
+		AdminListen:       "127.0.0.1:9090",
+		MaxAssertionBytes: 128 << 10,
+		DrainTimeout:      30 * time.Second,
+	}
+}
+
+func (t *issuerTable) setDefaults() {
+	*t = issuerTable{
+		Header:     "X-Pomerium-Jwt-Assertion",
+		Algorithms: []string{verifier.ES256},
+		Format:     FormatHost,
+		Leeway:     time.Minute,
+		MaxStale:   24 * time.Hour,
+	}
+}
+
+func (t *appTable) setDefaults() {
+	*t = appTable{PreserveHost: true, Timeout: time.Minute}
+}

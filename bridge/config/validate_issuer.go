@@ -1,0 +1,161 @@
+package config
+
+import (
+	"crypto/x509"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// maxLeeway bounds the leeway. Pomerium's assertions live for five minutes;
+// more than that again would be a second life.
+const maxLeeway = 5 * time.Minute
+
+func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
+	t, at := e.table, e.at
+	i := &Issuer{
+		Name:          e.name,
+		Header:        t.Header,
+		Algorithms:    t.Algorithms,
+		Format:        t.Format,
+		Iss:           t.Iss,
+		Leeway:        t.Leeway,
+		MaxStale:      t.MaxStale,
+		JWKSURL:       t.JWKSURL,
+		JWKSFile:      resolvePath(at, t.JWKSFile),
+		PublicKeyFile: resolvePath(at, t.PublicKeyFile),
+		CAFile:        resolvePath(at, t.CAFile),
+		InsecureHTTP:  t.InsecureHTTP,
+	}
+	l.checkAlgorithms(at.key("algorithms"), t.Algorithms)
+	l.checkHeader(at.key("header"), t.Header)
+	l.checkExpectedIssuer(at, t)
+	if t.Leeway < 0 || t.Leeway > maxLeeway {
+		l.report.add(at.key("leeway"), `%s is not between 0 and 5 minutes: "60s" suits clocks that NTP sets`, t.Leeway)
+	}
+	l.checkPositive(at.key("max_stale"), t.MaxStale, "24h")
+	l.keySource(at, i)
+	return i
+}
+
+func (l *loader) checkAlgorithms(at place, algorithms []string) {
+	if len(algorithms) == 0 {
+		l.report.add(at, `empty: write ["ES256"], which Pomerium signs with, or ["RS256"]`)
+	}
+	for i, a := range algorithms {
+		if known := []string{verifier.ES256, verifier.RS256}; !slices.Contains(known, a) {
+			l.report.add(at.index(i+1), "%q is not accepted%s", a, unknownOf(a, known))
+		}
+	}
+}
+
+func (l *loader) checkHeader(at place, header string) {
+	switch {
+	case !httpguts.ValidHeaderFieldName(header):
+		l.report.add(at, `%q is no header name: Pomerium's is "X-Pomerium-Jwt-Assertion"`, header)
+	case strings.EqualFold(header, "X-Pomerium-Jwt-Assertion-For"):
+		// Somebody else's assertion, perhaps, and still a valid one.
+		l.report.add(at, `Pomerium copies %q from the client's own request: write "X-Pomerium-Jwt-Assertion"`, header)
+	}
+}
+
+func (l *loader) checkExpectedIssuer(at place, t issuerTable) {
+	if t.Format != FormatHost && t.Format != FormatURI {
+		l.report.add(at.key("issuer_format"), `%q is neither "host" nor "uri": write what Pomerium's jwt_issuer_format says`, t.Format)
+	}
+	l.checkNotBlank(at.key("iss"), t.Iss, "leave the key out to expect each app's host")
+	if format := at.key("issuer_format"); t.Iss != "" && at.doc.has(format.path) {
+		l.report.add(format, "has no effect, because iss is a fixed value: remove one of them")
+	}
+}
+
+// keySource checks that the keys come from exactly one source, and loads those
+// that are in a file.
+func (l *loader) keySource(at place, i *Issuer) {
+	var given []string
+	for _, key := range []string{"jwks_url", "jwks_file", "public_key_file"} {
+		if at.doc.has(at.key(key).path) {
+			given = append(given, key)
+		}
+	}
+	switch {
+	case len(given) == 0:
+		l.report.add(at.key("jwks_url"),
+			`missing: say where the keys are, such as "https://grafana.example.com/.well-known/pomerium/jwks.json", or give jwks_file or public_key_file`)
+		return
+	case len(given) > 1:
+		l.report.add(at.key(given[1]), "a second source of keys beside %s: keep one of %s", given[0], quoteList(given))
+		return
+	}
+	switch given[0] {
+	case "jwks_url":
+		l.checkJWKSURL(at, i)
+	case "jwks_file":
+		i.Static = l.readKeys(at.key("jwks_file"), i, i.JWKSFile, verifier.ParseJWKS)
+	case "public_key_file":
+		i.Static = l.readKeys(at.key("public_key_file"), i, i.PublicKeyFile, verifier.ParsePEM)
+	}
+	if i.CAFile != "" {
+		l.checkCAFile(at.key("ca_file"), i)
+	}
+}
+
+func (l *loader) checkJWKSURL(at place, i *Issuer) {
+	key := at.key("jwks_url")
+	u, problem := parseURL(i.JWKSURL, "https://grafana.example.com/.well-known/pomerium/jwks.json")
+	switch {
+	case problem != "":
+		l.report.add(key, "%s", problem)
+	case u.Fragment != "" || strings.Contains(i.JWKSURL, "#"):
+		l.report.add(key, "a fragment (#...) is never sent: remove it")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !i.InsecureHTTP:
+		// Whoever answers in the server's place chooses who may sign.
+		l.report.add(key, "http to another machine lets the network choose the keys: write https (with ca_file for a private CA), or insecure_http = true")
+	}
+}
+
+func (l *loader) readKeys(at place, i *Issuer, path string, parse func([]byte) ([]verifier.Key, error)) []verifier.Key {
+	data, err := readRegular(path)
+	if err != nil {
+		l.report.add(at, "%v", err)
+		return nil
+	}
+	keys, err := parse(data)
+	if err != nil {
+		l.report.add(at, "%s: %v", path, err)
+		return nil
+	}
+	usable := func(k verifier.Key) bool { return slices.Contains(i.Algorithms, k.Algorithm) }
+	if !slices.ContainsFunc(keys, usable) {
+		l.report.add(at, "%s: no key is for %s, the issuer's algorithms", path, quoteList(i.Algorithms))
+	}
+	return keys
+}
+
+func (l *loader) checkCAFile(at place, i *Issuer) {
+	if i.JWKSURL == "" {
+		l.report.add(at, "has no effect without jwks_url: remove it")
+		return
+	}
+	data, err := readRegular(i.CAFile)
+	if err != nil {
+		l.report.add(at, "%v", err)
+		return
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(data) {
+		l.report.add(at, "%s: no certificate found; one starts with -----BEGIN CERTIFICATE-----", i.CAFile)
+	}
+}
+
+// resolvePath makes a path relative to the file that names it.
+func resolvePath(at place, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(at.doc.name), path)
+}

@@ -1,0 +1,124 @@
+package bridge
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// signOutPath is where Pomerium ends a session, on every route's host
+// (proxy/handlers.go there).
+const signOutPath = "/.pomerium/sign_out"
+
+//go:embed refusal.html
+var refusalHTML string
+
+var refusalPage = template.Must(template.New("refusal").Parse(refusalHTML))
+
+// pageData fills refusal.html.
+type pageData struct {
+	Title, Text, RequestID string
+	Person                 string // who is signed in; "" where nobody is
+	SignOut                string
+}
+
+// refuse answers a request that goes no further, logs why and counts it.
+func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *refusal) {
+	a := answerFor(ref.reason)
+	id := rand.Text()
+	b.logRefusal(r, app, ref, a, id)
+	if ref.decided {
+		app.metrics.UpstreamFailed(ref.reason)
+	} else {
+		app.metrics.Refused(a.outcome, ref.reason)
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Request-Id", id)
+	switch a.status {
+	case http.StatusUnauthorized:
+		// RFC 9110 §15.5.2 wants a challenge. The scheme is one that browsers
+		// do not act on: a password prompt would help nobody.
+		h.Set("WWW-Authenticate", `Pomerium realm="`+app.host+`"`)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+	}
+	page := pageData{Title: a.title, Text: a.text, RequestID: id}
+	if ref.principal != nil && a.status == http.StatusForbidden {
+		page.Person, page.SignOut = ref.principal.Email, signOutPath
+		if page.Person == "" {
+			page.Person = ref.principal.Subject
+		}
+	}
+	if prefersHTML(r.Header.Values("Accept")) {
+		writeHTML(w, a.status, page)
+		return
+	}
+	writeJSON(w, a, page)
+}
+
+func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, id string) {
+	level := slog.LevelInfo
+	if a.status >= http.StatusInternalServerError && ref.reason != reasonClientGone {
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("app", app.name), slog.String("reason", ref.reason),
+		slog.Int("status", a.status), slog.String("request_id", id),
+	}
+	if ref.principal != nil {
+		attrs = append(attrs, slog.String("subject", ref.principal.Subject))
+	}
+	if ref.decision.Allowed() {
+		attrs = append(attrs, slog.String("role", ref.decision.Role), slog.String("rule", ref.decision.RuleName()))
+	}
+	if ref.err != nil {
+		attrs = append(attrs, slog.Any("error", ref.err))
+	}
+	b.log.LogAttrs(r.Context(), level, "refused", attrs...)
+}
+
+func writeHTML(w http.ResponseWriter, status int, page pageData) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(status)
+	_ = refusalPage.Execute(w, page) // the client may have gone
+}
+
+func writeJSON(w http.ResponseWriter, a answer, page pageData) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(a.status)
+	_ = json.NewEncoder(w).Encode(struct { // the client may have gone
+		Error     string `json:"error"`
+		Message   string `json:"message"`
+		RequestID string `json:"request_id"`
+		Person    string `json:"person,omitempty"`
+		SignOut   string `json:"sign_out,omitempty"`
+	}{a.code, a.text, page.RequestID, page.Person, page.SignOut})
+}
+
+// prefersHTML reports whether a client is a browser showing a page: it names
+// text/html, which programs that take anything (*/*) do not.
+func prefersHTML(accept []string) bool {
+	for _, line := range accept {
+		for part := range strings.SplitSeq(line, ",") {
+			mediaType, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+			switch strings.ToLower(strings.TrimSpace(mediaType)) {
+			case "application/json":
+				return false
+			case "text/html", "application/xhtml+xml":
+				return strings.ReplaceAll(params, " ", "") != "q=0"
+			}
+		}
+	}
+	return false
+}

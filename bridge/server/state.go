@@ -1,0 +1,235 @@
+package server
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/telemetry"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// state is what outlives a snapshot: keys, and connections to upstreams. Both
+// are looked up by what they depend on, so a reload that leaves an issuer or an
+// upstream as it was leaves its keys and connections too.
+type state struct {
+	background context.Context // ends when the server does
+	log        *slog.Logger
+	draining   atomic.Bool
+	running    sync.WaitGroup
+
+	mu         sync.Mutex
+	keys       map[keysID]*remoteKeys
+	transports map[transportID]*http.Transport
+	inUse      []issuerKeys
+}
+
+// keysID is everything that an issuer's fetched keys depend on. The issuer's
+// name is part of it: keys are never shared between issuers.
+type keysID struct {
+	issuer, url, caFile string
+	insecureHTTP        bool
+	maxStale            time.Duration
+}
+
+type remoteKeys struct {
+	*verifier.RemoteKeys
+	stop context.CancelFunc
+}
+
+type transportID struct {
+	app, url string
+	timeout  time.Duration
+}
+
+// issuerKeys are the keys of one issuer of the configuration in force; remote is
+// nil if they came from a file.
+type issuerKeys struct {
+	issuer *config.Issuer
+	remote *verifier.RemoteKeys
+}
+
+func newState(background context.Context, log *slog.Logger) *state {
+	return &state{
+		background: background,
+		log:        log,
+		keys:       make(map[keysID]*remoteKeys),
+		transports: make(map[transportID]*http.Transport),
+	}
+}
+
+// build makes a snapshot of c. commit puts what it uses in force and lets go of
+// what only the snapshot before it used; without it, nothing has changed.
+func (s *state) build(c *config.Config, m *telemetry.Metrics) (_ *bridge.Snapshot, commit func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var (
+		keys       = make(map[keysID]*remoteKeys)
+		transports = make(map[transportID]*http.Transport)
+		inUse      []issuerKeys
+	)
+	for _, i := range c.Issuers {
+		remote, err := s.remoteKeys(i, keys)
+		if err != nil {
+			return nil, nil, fmt.Errorf("issuer.%s: %w", i.Name, err)
+		}
+		inUse = append(inUse, issuerKeys{i, remote})
+	}
+	snapshot, err := bridge.Build(c, bridge.Deps{
+		Keys: func(i *config.Issuer) (verifier.KeySource, error) {
+			if i.JWKSURL == "" {
+				return verifier.StaticKeys(i.Static...), nil
+			}
+			return keys[idOf(i)], nil
+		},
+		Transport: func(a *config.App) http.RoundTripper { return s.transport(a, transports) },
+		Metrics:   m,
+		Log:       s.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return snapshot, func() { s.commit(keys, transports, inUse) }, nil
+}
+
+func idOf(i *config.Issuer) keysID {
+	return keysID{i.Name, i.JWKSURL, i.CAFile, i.InsecureHTTP, i.MaxStale}
+}
+
+// remoteKeys returns the keys of i if they are fetched, nil if they are static.
+func (s *state) remoteKeys(i *config.Issuer, used map[keysID]*remoteKeys) (*verifier.RemoteKeys, error) {
+	if i.JWKSURL == "" {
+		return nil, nil
+	}
+	id := idOf(i)
+	if k, ok := s.keys[id]; ok {
+		used[id] = k
+		return k.RemoteKeys, nil
+	}
+	keys, err := NewRemoteKeys(i, s.log)
+	if err != nil {
+		return nil, err
+	}
+	used[id] = &remoteKeys{RemoteKeys: keys}
+	return keys, nil
+}
+
+// NewRemoteKeys returns the fetched keys of an issuer with a JWKSURL.
+func NewRemoteKeys(i *config.Issuer, log *slog.Logger) (*verifier.RemoteKeys, error) {
+	var roots *x509.CertPool
+	if i.CAFile != "" {
+		pem, err := os.ReadFile(i.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading ca_file: %w", err)
+		}
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, errors.New("reading ca_file: no certificate in it")
+		}
+	}
+	if log != nil {
+		log = log.With("issuer", i.Name)
+	}
+	return verifier.NewRemoteKeys(verifier.RemoteKeysOptions{
+		URL:       i.JWKSURL,
+		Client:    verifier.NewKeyClient(roots),
+		AllowHTTP: i.InsecureHTTP,
+		MaxStale:  i.MaxStale,
+		Log:       log,
+	})
+}
+
+func (s *state) transport(a *config.App, used map[transportID]*http.Transport) *http.Transport {
+	id := transportID{a.Name, a.Upstream.String(), a.Timeout}
+	t, ok := s.transports[id]
+	if !ok {
+		t = proxy.NewTransport(a.Timeout)
+	}
+	used[id] = t
+	return t
+}
+
+func (s *state) commit(keys map[keysID]*remoteKeys, transports map[transportID]*http.Transport, inUse []issuerKeys) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, k := range s.keys {
+		if keys[id] == nil {
+			k.stop()
+		}
+	}
+	for id, t := range s.transports {
+		if transports[id] == nil {
+			t.CloseIdleConnections()
+		}
+	}
+	s.keys, s.transports, s.inUse = keys, transports, inUse
+	for _, k := range keys {
+		if k.stop != nil {
+			continue
+		}
+		var ctx context.Context
+		ctx, k.stop = context.WithCancel(s.background)
+		s.running.Go(func() { k.Run(ctx) })
+	}
+}
+
+// close stops everything and waits for it.
+func (s *state) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.keys {
+		k.stop()
+	}
+	for _, t := range s.transports {
+		t.CloseIdleConnections()
+	}
+	s.running.Wait()
+}
+
+func (s *state) issuers() []issuerKeys {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inUse
+}
+
+var (
+	keyAgeDesc = prometheus.NewDesc("ssobridge_key_age_seconds",
+		"Time since the issuer last published the keys in use; absent until it has.", []string{"issuer"}, nil)
+	keysUsableDesc = prometheus.NewDesc("ssobridge_keys_usable",
+		"1 if the issuer's keys are known and not too old to be trusted.", []string{"issuer"}, nil)
+)
+
+// Describe and Collect make the state a prometheus.Collector of key ages.
+func (s *state) Describe(ch chan<- *prometheus.Desc) {
+	ch <- keyAgeDesc
+	ch <- keysUsableDesc
+}
+
+// Collect sends the age of each issuer's keys.
+func (s *state) Collect(ch chan<- prometheus.Metric) {
+	for _, i := range s.issuers() {
+		usable := 1.0
+		if i.remote != nil {
+			st := i.remote.Status()
+			if !st.Usable {
+				usable = 0
+			}
+			if !st.ConfirmedAt.IsZero() {
+				ch <- prometheus.MustNewConstMetric(keyAgeDesc, prometheus.GaugeValue, time.Since(st.ConfirmedAt).Seconds(), i.issuer.Name)
+			}
+		}
+		ch <- prometheus.MustNewConstMetric(keysUsableDesc, prometheus.GaugeValue, usable, i.issuer.Name)
+	}
+}

@@ -1,0 +1,154 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/telemetry"
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// Deps are what outlives a snapshot, so that a reload neither forgets keys nor
+// drops connections.
+type Deps struct {
+	// Keys returns the keys of an issuer; required.
+	Keys func(*config.Issuer) (verifier.KeySource, error)
+	// Transport returns the transport for an app's upstream; nil: a new one
+	// for each app.
+	Transport func(*config.App) http.RoundTripper
+	// Metrics counts; nil: into nowhere.
+	Metrics *telemetry.Metrics
+	// Log receives refusals; nil: none.
+	Log *slog.Logger
+	// Now is the clock of verification, mapping and adapters; nil: time.Now.
+	Now func() time.Time
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.Transport == nil {
+		d.Transport = func(a *config.App) http.RoundTripper { return proxy.NewTransport(a.Timeout) }
+	}
+	if d.Metrics == nil {
+		d.Metrics = telemetry.New("")
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return d
+}
+
+// Snapshot is everything that a request is answered by: all apps with their
+// rules and adapters. It is immutable.
+type Snapshot struct {
+	apps  map[string]*App // by normalised host
+	noApp *App            // counts requests for none of them
+}
+
+// App is one configured app, ready to serve.
+type App struct {
+	name            string
+	host            string
+	assertionHeader string // canonical
+	verifier        *verifier.Verifier
+	mapper          *mapping.Mapper
+	adapter         adapter.Adapter
+	owned           names
+	upstream        *proxy.Upstream
+	metrics         *telemetry.App
+}
+
+// Build makes a snapshot of a configuration. It opens no connection.
+func Build(c *config.Config, d Deps) (*Snapshot, error) {
+	d = d.withDefaults()
+	s := &Snapshot{
+		apps:  make(map[string]*App, len(c.Apps)),
+		noApp: &App{metrics: d.Metrics.App("")},
+	}
+	var errs []error
+	for _, a := range c.Apps {
+		app, err := buildApp(c, a, d)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: app.%s: %w", a.Source, a.Name, err))
+			continue
+		}
+		s.apps[app.host] = app
+	}
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	return s, nil
+}
+
+func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
+	keys, err := d.Keys(a.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	v, err := verifier.New(keys, VerifierOptions(c, a, d.Now))
+	if err != nil {
+		return nil, err
+	}
+	header := http.CanonicalHeaderKey(a.Issuer.Header)
+	return &App{
+		name:            a.Name,
+		host:            NormalizeHost(a.Host),
+		assertionHeader: header,
+		verifier:        v,
+		mapper:          a.Mapper,
+		adapter:         a.Adapter,
+		owned:           ownedNames(a.Adapter.Owns(), header),
+		upstream: &proxy.Upstream{
+			URL:            a.Upstream,
+			Transport:      d.Transport(a),
+			PreserveHost:   a.PreserveHost,
+			TrustedProxies: c.Server.TrustedProxies,
+			Log:            d.Log,
+		},
+		metrics: d.Metrics.App(a.Name),
+	}, nil
+}
+
+// VerifierOptions are what a's verifier insists on.
+func VerifierOptions(c *config.Config, a *config.App, now func() time.Time) verifier.Options {
+	leeway := a.Issuer.Leeway
+	if leeway == 0 {
+		leeway = -1 // none: the configuration has its own default
+	}
+	return verifier.Options{
+		Issuer:     a.Issuer.ExpectedIssuer(a.Host),
+		Audience:   []string{a.Audience},
+		Algorithms: a.Issuer.Algorithms,
+		Leeway:     leeway,
+		MaxBytes:   c.Server.MaxAssertionBytes,
+		Now:        now,
+	}
+}
+
+// app returns the app for a request's Host, or nil.
+func (s *Snapshot) app(host string) *App {
+	if a, ok := s.apps[host]; ok {
+		return a
+	}
+	return s.apps[NormalizeHost(host)]
+}
+
+// NormalizeHost returns a Host header's host name in the form that apps are
+// found by: lower case, without port and trailing dot. Names are compared whole;
+// no suffix or prefix of a name is ever enough.
+func NormalizeHost(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}

@@ -1,0 +1,100 @@
+package bridge
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/telemetry"
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// refusal is why a request did not get its answer from the upstream. The reason
+// goes to the log and the metrics; people get the fixed text of its status.
+type refusal struct {
+	reason    string
+	err       error               // for the log; may be nil
+	principal *verifier.Principal // nil before verification
+	decision  mapping.Decision
+	decided   bool // the request was counted as allowed before it failed
+}
+
+// The reasons of the bridge itself; those of the verifier are its own.
+const (
+	reasonUnknownHost         = "unknown_host"
+	reasonMethod              = "method_not_allowed"
+	reasonNoRole              = "no_role"
+	reasonUnsendable          = "identity_unsendable"
+	reasonAdapter             = "adapter_failed"
+	reasonPanic               = "panic"
+	reasonUpstreamUnreachable = "upstream_unreachable"
+	reasonUpstreamTimeout     = "upstream_timeout"
+	reasonClientGone          = "client_gone"
+)
+
+// adaptError marks errors of an adapter.
+type adaptError struct{ err error }
+
+func (e *adaptError) Error() string { return "adapting: " + e.err.Error() }
+func (e *adaptError) Unwrap() error { return e.err }
+
+func refusalOf(err error) *refusal {
+	var (
+		verifyErr *verifier.Error
+		adaptErr  *adaptError
+	)
+	switch {
+	case errors.As(err, &verifyErr):
+		return &refusal{reason: string(verifyErr.Reason), err: verifyErr.Err}
+	case errors.Is(err, adapter.ErrUnsendable):
+		return &refusal{reason: reasonUnsendable, err: err}
+	case errors.As(err, &adaptErr):
+		return &refusal{reason: reasonAdapter, err: err}
+	default:
+		return &refusal{reason: reasonPanic, err: err}
+	}
+}
+
+// answer is what a client gets for a kind of refusal: a status and fixed texts.
+type answer struct {
+	status  int
+	outcome string
+	code    string // for programs, in JSON
+	title   string
+	text    string
+}
+
+// The one table from reasons to answers. Every reason of an assertion has the
+// same answer, so that nobody can probe which check failed.
+func answerFor(reason string) answer {
+	switch reason {
+	case reasonUnknownHost:
+		return answer{http.StatusMisdirectedRequest, telemetry.Refused, "unknown_host", "No such app",
+			"No app is served under this host name."}
+	case reasonMethod:
+		return answer{http.StatusMethodNotAllowed, telemetry.Refused, "method_not_allowed", "Method not allowed",
+			"This request method is not served."}
+	case reasonNoRole:
+		return answer{http.StatusForbidden, telemetry.Refused, "no_role", "You have no role in this app",
+			"You are signed in, but no rule gives you a role here. Ask whoever runs this app for access, or sign in as somebody else."}
+	case reasonUnsendable:
+		return answer{http.StatusForbidden, telemetry.Refused, "identity_unsendable", "This app cannot take your identity",
+			"You are signed in, but your account lacks something that this app needs, or has characters that it cannot read. Ask whoever runs this app."}
+	case reasonUpstreamUnreachable:
+		return answer{http.StatusBadGateway, telemetry.Failed, "upstream_unreachable", "The app is not answering",
+			"The app behind this address cannot be reached. Try again in a moment."}
+	case reasonUpstreamTimeout, reasonClientGone:
+		return answer{http.StatusGatewayTimeout, telemetry.Failed, "upstream_timeout", "The app is too slow",
+			"The app behind this address did not answer in time. Try again in a moment."}
+	case string(verifier.ReasonKeysUnavailable):
+		return answer{http.StatusServiceUnavailable, telemetry.Failed, "keys_unavailable", "Sign-in cannot be checked right now",
+			"The keys that prove who you are cannot be had at the moment. Try again in a moment."}
+	case reasonAdapter, reasonPanic:
+		return answer{http.StatusInternalServerError, telemetry.Failed, "internal", "Something went wrong",
+			"The request could not be handled. The people who run this service can find out why."}
+	default: // every other reason of the verifier
+		return answer{http.StatusUnauthorized, telemetry.Refused, "unauthenticated", "You are not signed in",
+			"This request carries no valid proof of who you are. Reload the page; if that does not help, sign in again."}
+	}
+}

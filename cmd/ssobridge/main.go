@@ -1,0 +1,108 @@
+// Command ssobridge verifies the identity assertion that Pomerium puts on every
+// request, turns email and groups into a role of the app behind it, and hands
+// that identity to the app in the app's own language.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// The exit codes.
+const (
+	exitOK    = 0
+	exitNo    = 1 // a "no": failed test, denied, refused assertion, or serving ended in an error
+	exitUsage = 2 // usage or configuration error
+)
+
+// exit is an error with an exit code. Its err may be nil where everything has
+// been printed already.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var e *exit
+	if !errors.As(err, &e) {
+		// Whatever cobra itself finds is about usage.
+		e = &exit{exitUsage, err}
+	}
+	if text := e.Error(); text != "" {
+		_, _ = fmt.Fprintf(stderr, "ssobridge: %s\n", text)
+	}
+	return e.code
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ssobridge",
+		Short: "Pomerium's identity assertion, in the language of the app behind it",
+		Long: `ssobridge verifies the identity assertion that Pomerium puts on every request,
+turns email and groups into a role of the app behind it by rules in one TOML
+file, and hands that identity to the app in the app's own language.
+
+Exit codes: 0 success; 1 a "no" (failed test, denied, refused assertion);
+2 usage or configuration error.`,
+		Example: `  ssobridge demo
+  ssobridge check --config ssobridge.toml
+  ssobridge explain --app grafana --email ann@example.com --group sre@example.com
+  ssobridge serve --config ssobridge.toml`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newServe(), newCheck(), newExplain(), newAdapters(), newDemo(), newVersion())
+	return root
+}
+
+// configFlag adds --config to a command.
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", "ssobridge.toml", "configuration `FILE`")
+}
+
+// formatFlag adds --format to a command; json reports what was chosen.
+func formatFlag(cmd *cobra.Command) (json func() (bool, error)) {
+	format := cmd.Flags().String("format", "text", "output `FORMAT`: text or json")
+	return func() (bool, error) {
+		if *format != "text" && *format != "json" {
+			return false, &exit{exitUsage, fmt.Errorf("--format is %q; choose text or json", *format)}
+		}
+		return *format == "json", nil
+	}
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ssobridge/ssobridge/bridge/server"
+)
+
+func newServe() *cobra.Command {
+	var path, logFormat, logLevel string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve as a reverse proxy between Pomerium and the apps",
+		Long: `Serve as a reverse proxy between Pomerium and the apps.
+
+SIGHUP loads the configuration again: a good one is in force at once, a bad one
+changes nothing and is reported. SIGTERM and SIGINT let requests under way finish.`,
+		Example: "  ssobridge serve --config /etc/ssobridge/ssobridge.toml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLogger(cmd.ErrOrStderr(), logFormat, logLevel)
+			if err != nil {
+				return &exit{exitUsage, err}
+			}
+			reload, stop := reloadSignal(cmd.Context())
+			defer stop()
+			err = server.Run(cmd.Context(), server.Options{ConfigPath: path, Version: version(), Log: log, Reload: reload})
+			return serveExit(err)
+		},
+	}
+	configFlag(cmd, &path)
+	cmd.Flags().StringVar(&logFormat, "log-format", "text", "log `FORMAT` on standard error: text or json")
+	cmd.Flags().StringVar(&logLevel, "log-level", "info", "least `LEVEL` to log: debug, info, warn or error")
+	return cmd
+}
+
+// serveExit tells configuration errors from those of running.
+func serveExit(err error) error {
+	var (
+		listen *server.ListenError
+		tests  *server.TestsFailedError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &listen), errors.As(err, &tests):
+		return &exit{exitNo, err}
+	case errors.Is(err, context.DeadlineExceeded): // draining took too long
+		return &exit{exitNo, err}
+	default:
+		return &exit{exitUsage, err}
+	}
+}
+
+func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
+	var o slog.HandlerOptions
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level is %q; choose debug, info, warn or error", level)
+	}
+	o.Level = l
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, &o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, &o)), nil
+	default:
+		return nil, fmt.Errorf("--log-format is %q; choose text or json", format)
+	}
+}
+
+// reloadSignal turns SIGHUP into values on a channel, until ctx ends.
+func reloadSignal(ctx context.Context) (reload <-chan struct{}, stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	ch := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			// One waiting reload is enough: it reads the newest file.
+			select {
+			case ch <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return ch, func() {
+		signal.Stop(signals)
+		cancel()
+		<-done
+	}
+}
