@@ -264,13 +264,13 @@ func TestReadPresets(t *testing.T) {
 
 // TestKindsDecodable: the decoder knows the type of every option of every kind.
 // It panics for others, so no kind may come with one.
-func TestKindsDecodable(t *testing.T) {
+func TestKindsDecodable(*testing.T) {
 	values := []any{"text", int64(1), 1.5, true, time.Now(), []any{"text"}, map[string]any{"key": map[string]any{}},
 		[]map[string]any{{"key": "text"}}}
 	for name, open := range builtinKinds() {
 		options := reflect.TypeOf(open()).Elem()
-		for i := range options.NumField() {
-			key := options.Field(i).Tag.Get("toml")
+		for field := range options.Fields() {
+			key := field.Tag.Get("toml")
 			if key == "" {
 				continue
 			}

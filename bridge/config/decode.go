@@ -17,11 +17,6 @@ type decoder struct {
 	report *reporter
 }
 
-var (
-	typeTime     = reflect.TypeFor[time.Time]()
-	typeDuration = reflect.TypeFor[time.Duration]()
-)
-
 // defaulter is a struct that has defaults for the keys a table leaves out.
 type defaulter interface{ setDefaults() }
 
@@ -109,9 +104,9 @@ func (d *decoder) unknown(path, key string, table map[string]any, fields map[str
 // value decodes v into dst.
 func (d *decoder) value(path string, v any, dst reflect.Value) {
 	switch {
-	case dst.Type() == typeDuration:
+	case dst.Type() == reflect.TypeFor[time.Duration]():
 		d.duration(path, v, dst)
-	case dst.Type() == typeTime:
+	case dst.Type() == reflect.TypeFor[time.Time]():
 		d.time(path, v, dst)
 	case dst.Kind() == reflect.Interface:
 		dst.Set(reflect.ValueOf(v))
@@ -191,7 +186,7 @@ func (d *decoder) slice(path string, v any, dst reflect.Value) {
 // element decodes an entry of a map or a slice into a new value.
 func (d *decoder) element(path string, v any, t reflect.Type) reflect.Value {
 	e := reflect.New(t)
-	if s, ok := e.Interface().(defaulter); ok {
+	if s, ok := reflect.TypeAssert[defaulter](e); ok {
 		s.setDefaults()
 	}
 	d.value(path, v, e.Elem())

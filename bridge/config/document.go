@@ -36,8 +36,7 @@ func parseDocument(name string, data []byte) (*document, *Problem) {
 
 func syntaxProblem(name string, data []byte, err error) *Problem {
 	p := &Problem{File: name, Line: 1, Message: err.Error()}
-	var parse toml.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[toml.ParseError](err); ok {
 		// At the end of a file the parser may be one line past it.
 		p.Line = min(max(parse.Position.Line, 1), 1+bytes.Count(data, []byte("\n")))
 		p.Message = cmp.Or(parse.Message, p.Message)

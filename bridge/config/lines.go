@@ -45,7 +45,8 @@ func indexLines(data []byte) map[string]int {
 // A name on the way to it that is an array of tables means its last entry.
 func (x *lineIndex) header(e *unstable.Node) string {
 	path := ""
-	for keys := e.Key(); keys.Next(); {
+	keys := e.Key()
+	for depth := 1; keys.Next() && depth <= maxIndexDepth; depth++ {
 		key, last := keys.Node(), keys.IsLast()
 		path = joinKey(path, string(key.Data))
 		x.mark(path, x.line(key), last)

@@ -234,10 +234,10 @@ func sortedKeys[T any](m map[string]T) []string {
 // never ends and no pipe that never begins.
 func readRegular(path string) ([]byte, error) {
 	info, err := os.Stat(path)
-	var missing *fs.PathError
-	switch {
-	case errors.As(err, &missing):
+	if missing, ok := errors.AsType[*fs.PathError](err); ok {
 		return nil, fmt.Errorf("%s: %w", path, missing.Err)
+	}
+	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():

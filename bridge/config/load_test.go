@@ -19,7 +19,7 @@ import (
 )
 
 // write writes files into a new directory and returns the path of config.toml.
-func write(t testing.TB, files map[string]string) string {
+func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {

@@ -64,6 +64,11 @@ func NewTransport(responseHeaderTimeout time.Duration) *http.Transport {
 // fail is called instead of answering when there is no answer; it must write
 // one.
 func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, edit func(http.Header), fail func(error)) {
+	if r.ContentLength != 0 {
+		// Without it, net/http's HTTP/1 server reads the request to its end
+		// before it sends an answer, and whoever streams both ways waits forever.
+		_ = http.NewResponseController(w).EnableFullDuplex() // an error: HTTP/2, which is so anyway
+	}
 	// A ReverseProxy per request: it is a small value, and nothing of one
 	// request can be seen by another.
 	p := httputil.ReverseProxy{

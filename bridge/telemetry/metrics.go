@@ -79,6 +79,9 @@ func New(version string) *Metrics {
 // Register adds a collector, such as the one for key ages.
 func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
 
+// Gatherer gives the metrics as they are now.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
 // Handler serves the metrics in Prometheus' exposition formats.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
