@@ -46,15 +46,17 @@ func encodeASCII(text string) (string, error) {
 	return encodeUTF8(text)
 }
 
+// maxQuotedPrintable is the length of what Go's reader, which Grafana uses,
+// decodes: it stops at 4,096 bytes without a line break and gives back the first
+// part as if it were all. A sync_marker still fits behind it.
+const maxQuotedPrintable = 4000
+
+var errTooLong = errors.New("value is too long for quoted-printable in a header")
+
 // encodeQuotedPrintable is RFC 2045 §6.7 without its line breaks, which a header
-// cannot hold: no line is longer than what the reader takes at once, since a
-// longer value is refused. (Go's reader, which Grafana uses, stops at 4,096
-// bytes and gives back the first part as if it were all.)
+// cannot hold.
 func encodeQuotedPrintable(text string) (string, error) {
-	const (
-		hexDigits = "0123456789ABCDEF"
-		maxLine   = 4000
-	)
+	const hexDigits = "0123456789ABCDEF"
 	if hasControl(text) {
 		return "", errControl
 	}
@@ -69,9 +71,6 @@ func encodeQuotedPrintable(text string) (string, error) {
 			continue
 		}
 		b.WriteByte(c)
-	}
-	if b.Len() > maxLine {
-		return "", errors.New("value is too long for quoted-printable in a header")
 	}
 	return b.String(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
@@ -18,10 +19,12 @@ type Header struct {
 	Claim string `toml:"claim"`
 	// Const is a fixed text.
 	Const string `toml:"const"`
-	// Join separates the items of a list; required for lists.
+	// Join separates the items of a list; required for lists. It is one
+	// character, which spaces may surround: of a longer one, an item could hold
+	// a part and its neighbour the rest.
 	Join string `toml:"join"`
 	// Quote puts double quotes around items that the app would otherwise
-	// split: those with the separator, white space, or "[" in front.
+	// split: those with the separator, a comma, white space or "[".
 	Quote bool `toml:"quote"`
 	// Append adds "sync_marker" as the last item of a list.
 	Append string `toml:"append"`
@@ -38,15 +41,18 @@ type Header struct {
 
 // field is a compiled Header.
 type field struct {
-	name     string // canonical
-	single   func(in *adapter.Input) (string, error)
-	list     func(in *adapter.Input) ([]string, error) // nil: single
-	join     string
-	quote    bool
-	marker   func(in *adapter.Input) string // appended to the list; nil: none
-	encode   encoding
-	required bool
-	omit     bool
+	name   string // canonical
+	single func(in *adapter.Input) (string, error)
+	list   func(in *adapter.Input) ([]string, error) // nil: single
+	join   string
+	// separator is join as the app sees it: without the spaces around it.
+	separator string
+	quote     bool
+	marker    bool // ends with the sync marker, or is it
+	encode    encoding
+	most      int // bytes of the value; 0: any
+	required  bool
+	omit      bool
 }
 
 // compile checks h; ok is false if fail was called.
@@ -56,20 +62,26 @@ func (h Header) compile(o *Options, fail func(key, format string, args ...any)) 
 		ok = false
 		fail(key, format, args...)
 	}
-	f = field{join: h.Join, quote: h.Quote, required: h.Required || h.From == "role", encode: encodings[h.Encode]}
+	f = field{
+		join: h.Join, separator: separatorOf(h.Join), quote: h.Quote, encode: encodings[h.Encode],
+		required: (h.Required || h.From == "role") && h.From != "sync_marker", // which is never empty
+	}
+	if h.Encode == "quoted-printable" {
+		f.most = maxQuotedPrintable
+	}
 	h.source(o, &f, bad)
 	switch {
 	case f.list != nil && h.Join == "":
 		bad(".join", `missing: %s is a list; say what separates its items, such as join = ","`, h.From)
+	case f.list != nil && (len(f.separator) != 1 || !strings.Contains(separators, f.separator)):
+		bad(".join", `%q; choose one of "," ";" "|" ":" "/" "+" "&" and " ", with or without spaces around it`, h.Join)
 	case f.single != nil && (h.Join != "" || h.Quote || h.Append != ""):
 		bad("", "join, quote and append are for lists; %s is one value", h.sourceName())
-	case hasControl(h.Join):
-		bad(".join", "has control characters")
 	}
 	switch h.Append {
 	case "":
 	case "sync_marker":
-		f.marker = marker(o.Resync)
+		f.marker = true
 	default:
 		bad(".append", `%q; the one thing that can be appended is "sync_marker"`, h.Append)
 	}
@@ -83,7 +95,25 @@ func (h Header) compile(o *Options, fail func(key, format string, args ...any)) 
 	default:
 		bad(".unsendable", `%q; choose "refuse" or "omit"`, h.Unsendable)
 	}
+	if h.Const != "" && ok {
+		if _, err := f.encode(h.Const); err != nil {
+			bad(".const", "%v", err)
+		}
+	}
 	return f, ok
+}
+
+// separators are what may stand between the items of a list. None of them occurs
+// in a sync marker, in a quoted item's quotes or in an encoded character.
+const separators = ",;|:/+& "
+
+// separatorOf returns join without the spaces around it: an app that is sent
+// ", " splits at the comma.
+func separatorOf(join string) string {
+	if s := strings.Trim(join, " "); s != "" || join == "" {
+		return s
+	}
+	return " "
 }
 
 func (h Header) sourceName() string {
@@ -97,11 +127,11 @@ func (h Header) sourceName() string {
 	}
 }
 
-// value returns the header's value, "" for none.
+// value returns the header's value, "" for none, without the sync marker.
 func (f *field) value(in *adapter.Input) (string, error) {
 	value, err := f.raw(in)
-	if err == nil && value != "" && f.list == nil {
-		value, err = f.encode(value)
+	if err == nil && f.most > 0 && len(value) > f.most {
+		err = errTooLong
 	}
 	switch {
 	case err != nil && f.omit && !f.required:
@@ -116,13 +146,17 @@ func (f *field) value(in *adapter.Input) (string, error) {
 
 func (f *field) raw(in *adapter.Input) (string, error) {
 	if f.list == nil {
-		return f.single(in)
+		value, err := f.single(in)
+		if err != nil || value == "" {
+			return "", err
+		}
+		return f.encode(value)
 	}
 	items, err := f.list(in)
 	if err != nil {
 		return "", err
 	}
-	parts := make([]string, 0, len(items)+1)
+	parts := make([]string, 0, len(items))
 	for _, item := range items {
 		if item == "" {
 			continue
@@ -136,28 +170,38 @@ func (f *field) raw(in *adapter.Input) (string, error) {
 		}
 		parts = append(parts, part)
 	}
-	if f.marker != nil {
-		parts = append(parts, f.marker(in))
-	}
 	return strings.Join(parts, f.join), nil
 }
 
-var errQuote = errors.New("an item of the list has a double quote")
+// mark adds the sync marker to a value.
+func (f *field) mark(value, marker string) string {
+	if value == "" {
+		return marker
+	}
+	return value + f.join + marker
+}
+
+var (
+	errQuote     = errors.New("an item of the list has a double quote")
+	errItemSpace = errors.New("an item of the list begins or ends with white space, which apps take away")
+)
 
 // item writes one item of a list so that the app, splitting at the separator
 // and trimming white space, reads this item and no other.
 func (f *field) item(item string) (string, error) {
-	if f.quote && (strings.Contains(item, f.join) || strings.ContainsAny(item, " \t[")) {
-		if strings.Contains(item, `"`) {
+	if f.quote {
+		switch {
+		case strings.Contains(item, `"`):
 			return "", errQuote
+		case strings.Contains(item, f.separator) || strings.ContainsAny(item, ", \t["):
+			return f.encode(`"` + item + `"`)
 		}
-		return f.encode(`"` + item + `"`)
 	}
 	switch {
-	case strings.Contains(item, f.join):
-		return "", fmt.Errorf("an item of the list has the separator %q", f.join)
-	case f.quote && strings.Contains(item, `"`):
-		return "", errQuote
+	case strings.TrimSpace(item) != item:
+		return "", errItemSpace
+	case f.separator == " " && strings.ContainsFunc(item, unicode.IsSpace), strings.Contains(item, f.separator):
+		return "", fmt.Errorf("an item of the list has the separator %q", f.separator)
 	}
 	return f.encode(item)
 }

@@ -8,6 +8,7 @@
 package headers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +38,8 @@ type Options struct {
 	// local part (from = "email_local"). Without such a list ann@a.example and
 	// ann@b.example would be one user.
 	Domains []string `toml:"domains"`
-	// Resync is how often a sync_marker changes for one and the same identity;
-	// 0: one minute.
+	// Resync is how often a sync_marker changes although nothing else does; 0:
+	// one minute.
 	Resync time.Duration `toml:"resync"`
 }
 
@@ -49,6 +50,8 @@ func New() adapter.Options { return &Options{} }
 type headersAdapter struct {
 	fields []field
 	owned  adapter.Owned
+	marked bool // one of the fields has a sync marker
+	resync time.Duration
 }
 
 var _ adapter.Adapter = (*headersAdapter)(nil)
@@ -57,7 +60,7 @@ var _ adapter.Adapter = (*headersAdapter)(nil)
 func (o *Options) Open(adapter.Env) (adapter.Adapter, error) {
 	var (
 		errs []error
-		a    = &headersAdapter{}
+		a    = &headersAdapter{resync: cmp.Or(o.Resync, defaultResync)}
 		fail = func(key, format string, args ...any) {
 			errs = append(errs, &adapter.OptionError{Key: key, Problem: fmt.Sprintf(format, args...)})
 		}
@@ -69,24 +72,38 @@ func (o *Options) Open(adapter.Env) (adapter.Adapter, error) {
 	if o.Resync < 0 {
 		fail("resync", "negative; write how often the app shall be made to read the identity anew, such as \"1m\"")
 	}
+	o.checkDomains(fail)
+	sent := make(map[string]string, len(o.Header)) // by folded name
 	for _, name := range slices.Sorted(maps.Keys(o.Header)) {
 		a.owned.Headers = append(a.owned.Headers, name)
+		folded := adapter.FoldName(name)
 		if problem := checkName(name); problem != "" {
 			fail("header."+name, "%s", problem)
 			continue
 		}
-		if omitted[adapter.FoldName(name)] {
+		if omitted[folded] {
 			continue
 		}
+		if other, twice := sent[folded]; twice {
+			fail("header."+name, "is the same header as %s to many apps; keep one of them", other)
+		}
+		sent[folded] = name
 		f, ok := o.Header[name].compile(o, func(key, format string, args ...any) { fail("header."+name+key, format, args...) })
 		if ok {
 			f.name = http.CanonicalHeaderKey(name)
 			a.fields = append(a.fields, f)
+			a.marked = a.marked || f.marker
 		}
+	}
+	if len(o.Header) > 0 && len(sent) == 0 && errs == nil {
+		fail("omit", "leaves no header, so the app would be told nothing; keep one of them")
 	}
 	for _, name := range o.Strip {
 		if problem := checkName(name); problem != "" {
 			fail("strip", "%q %s", name, problem)
+		}
+		if other, both := sent[adapter.FoldName(name)]; both {
+			fail("strip", "%q is never sent to the app, but %s says what to send; remove one of them", name, "header."+other)
 		}
 		a.owned.Headers = append(a.owned.Headers, name)
 	}
@@ -94,6 +111,23 @@ func (o *Options) Open(adapter.Env) (adapter.Adapter, error) {
 		return nil, errors.Join(errs...)
 	}
 	return a, nil
+}
+
+// checkDomains keeps people from taking domains for what it is not: a list of
+// who may enter.
+func (o *Options) checkDomains(fail func(key, format string, args ...any)) {
+	shortens := false
+	for _, h := range o.Header {
+		shortens = shortens || h.From == "email_local"
+	}
+	if len(o.Domains) > 0 && !shortens {
+		fail("domains", `are for headers with from = "email_local", and there is none; whom the app lets in is for rules to say`)
+	}
+	for _, d := range o.Domains {
+		if strings.Trim(d, ".") != d || d == "" || strings.ContainsAny(d, "@* ,") {
+			fail("domains", `%q is no domain; write what stands behind the "@", such as "example.com"`, d)
+		}
+	}
 }
 
 func (o *Options) omitted(fail func(key, format string, args ...any)) map[string]bool {
@@ -134,21 +168,27 @@ func (a *headersAdapter) Owns() adapter.Owned { return a.owned }
 
 // Adapt returns one value for each header that has something to say.
 func (a *headersAdapter) Adapt(_ context.Context, in adapter.Input) (adapter.Output, error) {
-	var (
-		header = make(http.Header, len(a.fields))
-		values = make([]string, len(a.fields)) // one allocation for all
-	)
+	values := make([]string, len(a.fields)) // one allocation for all
 	for i := range a.fields {
-		f := &a.fields[i]
-		value, err := f.value(&in)
+		value, err := a.fields[i].value(&in)
 		if err != nil {
-			return adapter.Output{}, fmt.Errorf("header %s: %w", f.name, err)
-		}
-		if value == "" {
-			continue
+			return adapter.Output{}, fmt.Errorf("header %s: %w", a.fields[i].name, err)
 		}
 		values[i] = value
-		header[f.name] = values[i : i+1 : i+1]
+	}
+	sync := ""
+	if a.marked {
+		sync = marker(&in, values, a.resync)
+	}
+	header := make(http.Header, len(a.fields))
+	for i := range a.fields {
+		f := &a.fields[i]
+		if f.marker {
+			values[i] = f.mark(values[i], sync)
+		}
+		if values[i] != "" {
+			header[f.name] = values[i : i+1 : i+1]
+		}
 	}
 	return adapter.Output{Header: header}, nil
 }

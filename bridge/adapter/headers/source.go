@@ -1,15 +1,10 @@
 package headers
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
@@ -60,8 +55,8 @@ func (h Header) source(o *Options, f *field, fail func(key, format string, args 
 	case "groups":
 		f.list = func(in *adapter.Input) ([]string, error) { return in.Principal.Groups, nil }
 	case "sync_marker":
-		m := marker(o.Resync)
-		f.single = func(in *adapter.Input) (string, error) { return m(in), nil }
+		f.marker = true
+		f.single = func(*adapter.Input) (string, error) { return "", nil }
 	default:
 		fail(".from", "%q is no source; there are %s", h.From, sources)
 	}
@@ -125,29 +120,4 @@ func lowerASCII(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// marker returns a text that differs whenever the person, their role or, at
-// most resync later, the time differs.
-//
-// Some apps remember what they read by the text of the headers: Grafana keeps
-// a role for as long as it remembers the headers that came with another one,
-// and joins the values to a key without separators, so that a well-chosen
-// display name is another person's key. A marker of fixed length at the end of
-// the last value ends both: it forces a fresh look, and two people's keys can
-// never be equal, since the marker depends on who it is. It need not be secret.
-func marker(resync time.Duration) func(*adapter.Input) string {
-	if resync == 0 {
-		resync = time.Minute
-	}
-	return func(in *adapter.Input) string {
-		h := sha256.New()
-		for _, s := range []string{in.Principal.Subject, in.Principal.Email, in.Principal.Name, in.Decision.Role} {
-			// The length first, so that no two lists of values are one text.
-			h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(s))))
-			h.Write([]byte(s))
-		}
-		h.Write(strconv.AppendInt(nil, in.Time.UnixNano()/int64(resync), 10))
-		return "ssobridge-sync-" + hex.EncodeToString(h.Sum(nil)[:16])
-	}
 }

@@ -1,0 +1,62 @@
+// Package adaptertest is the conformance suite of adapters: what the contract of
+// package adapter promises, tried on an opened adapter with people who are
+// plain, strange or hostile. Every kind and every preset passes it.
+//
+//	func TestMine(t *testing.T) {
+//		adaptertest.Run(t, openMine, adaptertest.Options{Role: "user"})
+//	}
+package adaptertest
+
+import (
+	"testing"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// Options say what the suite cannot know of an adapter.
+type Options struct {
+	// Principal is somebody whom the adapter can send; nil: [Ann]. The suite
+	// spoils each of their claims in turn, so they should have every claim that
+	// the adapter reads.
+	Principal *verifier.Principal
+	// Role is a role of the app; empty: "Viewer".
+	Role string
+	// Split reads the value of the header called name as the app does, if the
+	// app takes it for a list. It is needed by adapters that send lists: with
+	// it, the suite makes sure that no group becomes two.
+	Split func(name, value string) (items []string, isList bool)
+}
+
+// Run tries the adapters that open returns; each call of open must return a new
+// one of the same configuration.
+func Run(t *testing.T, open func(t testing.TB) adapter.Adapter, o Options) {
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			c.run(newSuite(t.Context(), func() adapter.Adapter { return open(t) }, o), t.Errorf)
+		})
+	}
+}
+
+// report says what an adapter did wrong.
+type report func(format string, args ...any)
+
+// check is one promise of the contract.
+type check struct {
+	name string
+	run  func(*suite, report)
+}
+
+var checks = []check{
+	{"SendsPerson", sendsPerson},
+	{"WithinOwns", withinOwns},
+	{"OneValuePerHeader", oneValuePerHeader},
+	{"AliasesAreOwned", aliasesAreOwned},
+	{"HostileText", hostileText},
+	{"ListItems", listItems},
+	{"EmptyFields", emptyFields},
+	{"InputUnchanged", inputUnchanged},
+	{"Deterministic", deterministic},
+	{"Parallel", parallel},
+	{"ErrorsSayNoValues", errorsSayNoValues},
+}

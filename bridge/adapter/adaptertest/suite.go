@@ -1,0 +1,148 @@
+package adaptertest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// suite is one adapter under test.
+type suite struct {
+	a      adapter.Adapter
+	reopen func() adapter.Adapter
+	// call asks one of them within the context of the test.
+	call func(adapter.Adapter, adapter.Input) (adapter.Output, error)
+	o    Options
+}
+
+func newSuite(ctx context.Context, open func() adapter.Adapter, o Options) *suite {
+	if o.Principal == nil {
+		o.Principal = Ann()
+	}
+	o.Role = cmp.Or(o.Role, "Viewer")
+	if o.Split == nil {
+		o.Split = func(string, string) ([]string, bool) { return nil, false }
+	}
+	call := func(a adapter.Adapter, in adapter.Input) (adapter.Output, error) { return a.Adapt(ctx, in) }
+	return &suite{a: open(), reopen: open, call: call, o: o}
+}
+
+// Ann returns a person with nothing strange about her.
+func Ann() *verifier.Principal {
+	return &verifier.Principal{
+		Subject:   "google-oauth2|104583909997507305030",
+		Email:     "ann@example.com",
+		Name:      "Ann Example",
+		Groups:    []string{"3b1f0c9e", "sre@example.com", "staff"},
+		SessionID: "8b05c98c-a488-4e54-88c4-fea3a1365fa7",
+		IssuedAt:  noon.Add(-time.Minute),
+		ExpiresAt: noon.Add(4 * time.Minute),
+		Claims: map[string]any{
+			"department":                "Engineering",
+			"resource_access.app.roles": []any{"reader", "writer"},
+		},
+	}
+}
+
+// noon is when every request of the suite is answered.
+var noon = time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+
+// input is a request of the principal in the options. Nothing of it is shared
+// with another input.
+func (s *suite) input() adapter.Input {
+	p := *s.o.Principal
+	p.Groups = slices.Clone(p.Groups)
+	p.Claims = make(map[string]any, len(s.o.Principal.Claims))
+	for name, value := range s.o.Principal.Claims {
+		if list, ok := value.([]any); ok {
+			value = slices.Clone(list)
+		}
+		p.Claims[name] = value
+	}
+	return adapter.Input{
+		Principal: &p,
+		Decision:  mapping.Decision{Role: s.o.Role, Rule: 1, Source: "ssobridge.toml:12"},
+		Request: &http.Request{
+			Method: http.MethodGet, Host: "app.example.com", URL: &url.URL{Path: "/"},
+			// As a client sends them who would like to be somebody else.
+			Header: http.Header{"Remote-User": {"mallory"}, "X-Webauth-User": {"mallory"}, "Cookie": {"session=mallory"}},
+		},
+		Time: noon,
+	}
+}
+
+func (s *suite) adapt(in adapter.Input) (adapter.Output, error) { return s.call(s.a, in) }
+
+// place is somewhere in an input that a text can stand.
+type place struct {
+	name string
+	put  func(in *adapter.Input, text string)
+}
+
+// places are all texts that an identity provider, or whoever writes a policy,
+// has a say in.
+func (s *suite) places() []place {
+	places := []place{
+		{"subject", func(in *adapter.Input, text string) { in.Principal.Subject = text }},
+		{"email", func(in *adapter.Input, text string) { in.Principal.Email = text }},
+		{"name", func(in *adapter.Input, text string) { in.Principal.Name = text }},
+		{"session ID", func(in *adapter.Input, text string) { in.Principal.SessionID = text }},
+		{"only group", func(in *adapter.Input, text string) { in.Principal.Groups = []string{text} }},
+		{"first group", func(in *adapter.Input, text string) {
+			in.Principal.Groups = append([]string{text}, in.Principal.Groups...)
+		}},
+		{"last group", func(in *adapter.Input, text string) {
+			in.Principal.Groups = append(in.Principal.Groups, text)
+		}},
+		{"role", func(in *adapter.Input, text string) { in.Decision.Role = text }},
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.o.Principal.Claims)) {
+		places = append(places, place{"claim " + name, func(in *adapter.Input, text string) {
+			if list, ok := in.Principal.Claims[name].([]any); ok {
+				in.Principal.Claims[name] = append(list, text)
+				return
+			}
+			in.Principal.Claims[name] = text
+		}})
+	}
+	return places
+}
+
+// emailPlaces are the parts of an address, which adapters may tell apart.
+func (s *suite) emailPlaces() []place {
+	local, domain, _ := strings.Cut(s.o.Principal.Email, "@")
+	return []place{
+		{"local part of the email", func(in *adapter.Input, text string) { in.Principal.Email = text + "@" + domain }},
+		{"domain of the email", func(in *adapter.Input, text string) { in.Principal.Email = local + "@" + text }},
+	}
+}
+
+// values are the values that an app would receive, by what carries them.
+func values(out adapter.Output) map[string]string {
+	all := make(map[string]string)
+	for name, list := range out.Header {
+		all["header "+name] = strings.Join(list, "\n")
+	}
+	for _, c := range out.Cookies {
+		all["cookie "+c.Name] = c.Value
+	}
+	return all
+}
+
+// refuse checks that an error of Adapt says that it is the person, not the
+// bridge, who cannot be sent.
+func refuse(r report, what string, err error) {
+	if !errors.Is(err, adapter.ErrUnsendable) {
+		r("%s: the error does not wrap adapter.ErrUnsendable: %v", what, err)
+	}
+}
