@@ -55,7 +55,7 @@ func Explain(ctx context.Context, a *config.App, p *verifier.Principal, at time.
 	e := Explanation{
 		App: a.Name, Host: a.Host, Upstream: a.Upstream.String(),
 		Decision: "deny", Roles: []string{}, Rule: decision.RuleName(), Source: decision.Source,
-		Reason:  "no rule matches, so the answer is no",
+		Reason:  "no rule matches",
 		Steps:   make([]Step, len(steps)),
 		Header:  map[string]string{},
 		Cookies: []string{},
