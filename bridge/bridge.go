@@ -111,8 +111,9 @@ func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, erro
 		}
 	}
 	for _, c := range out.Cookies {
-		if !a.owned.hasCookie(c.Name) {
-			return adapter.Output{}, &adaptError{fmt.Errorf("cookie %s is not owned", c.Name)}
+		// Valid also checks the value: a ";" in it would begin another cookie.
+		if err := c.Valid(); err != nil || !a.owned.hasCookie(c.Name) {
+			return adapter.Output{}, &adaptError{fmt.Errorf("cookie %s is not owned, or not valid", c.Name)}
 		}
 	}
 	return out, nil

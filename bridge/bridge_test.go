@@ -288,6 +288,9 @@ func TestAdapterThatBreaksItsContractGetsNoRequest(t *testing.T) {
 		"sets two values": func(adapter.Input) (adapter.Output, error) {
 			return adapter.Output{Header: http.Header{"X-User": {"a", "b"}}}, nil
 		},
+		"sets a cookie that is two": func(adapter.Input) (adapter.Output, error) {
+			return adapter.Output{Cookies: []*http.Cookie{{Name: "session", Value: "a; role=admin"}}}, nil
+		},
 		"sets a foreign cookie": func(adapter.Input) (adapter.Output, error) {
 			return adapter.Output{Cookies: []*http.Cookie{{Name: "other", Value: "a"}}}, nil
 		},

@@ -97,7 +97,7 @@ func (g *grant) apply(h http.Header) {
 	}
 	pairs := h["Cookie"]
 	for _, c := range g.output.Cookies {
-		pairs = append(pairs, (&http.Cookie{Name: c.Name, Value: c.Value, Quoted: c.Quoted}).String())
+		pairs = append(pairs, c.Name+"="+c.Value)
 	}
 	h["Cookie"] = []string{strings.Join(pairs, "; ")}
 }

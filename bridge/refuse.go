@@ -39,7 +39,7 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Request-Id", id)
+	h.Set("X-Request-ID", id)
 	switch a.status {
 	case http.StatusUnauthorized:
 		// RFC 9110 §15.5.2 wants a challenge. The scheme is one that browsers

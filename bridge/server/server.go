@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -189,11 +190,11 @@ func (s *server) load() (*config.Config, error) {
 type TestsFailedError struct{ Failures []config.TestFailure }
 
 func (e *TestsFailedError) Error() string {
-	text := fmt.Sprintf("%d policy tests failed", len(e.Failures))
+	lines := []string{fmt.Sprintf("%d of the configuration's policy tests failed", len(e.Failures))}
 	for _, f := range e.Failures {
-		text += "\n" + f.String()
+		lines = append(lines, f.String())
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 func (s *server) reloadLoop(ctx context.Context) {

@@ -107,9 +107,12 @@ func start(t *testing.T, app http.HandlerFunc, before func(*run)) *run {
 	}
 	t.Cleanup(func() {
 		stop()
-		// Run's outcome has been taken by tests that stop it themselves.
+		// Tests that stop it themselves put Run's outcome back.
 		select {
-		case <-r.ended:
+		case err := <-r.ended:
+			if err != nil {
+				t.Errorf("ended with %v", err)
+			}
 		case <-time.After(10 * time.Second):
 			t.Error("the server did not end")
 		}
