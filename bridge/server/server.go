@@ -127,7 +127,7 @@ func (s *server) serve(ctx context.Context, c *config.Config, listener, admin ne
 	g.Go(func() error { return ignoreClosed(main.Serve(listener)) })
 	g.Go(func() error { return ignoreClosed(operator.Serve(admin)) })
 	g.Go(func() error {
-		s.reloadLoop(running)
+		s.reloadLoop(running, c.Server)
 		return nil
 	})
 	g.Go(func() error {
@@ -197,7 +197,9 @@ func (e *TestsFailedError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (s *server) reloadLoop(ctx context.Context) {
+// reloadLoop loads the configuration again whenever it is told to. started is
+// the [server] table that this process began with.
+func (s *server) reloadLoop(ctx context.Context, started config.Server) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -211,5 +213,27 @@ func (s *server) reloadLoop(ctx context.Context) {
 			continue
 		}
 		s.o.Log.Info("reloaded", "apps", len(c.Apps))
+		for _, key := range needRestart(started, c.Server) {
+			s.o.Log.Warn("changed in the file, but only a restart puts it in force", "key", key)
+		}
 	}
+}
+
+// needRestart names the keys whose change a reload cannot put in force.
+func needRestart(started, now config.Server) []string {
+	var keys []string
+	if now.Listen != started.Listen {
+		keys = append(keys, "server.listen")
+	}
+	if now.AdminListen != started.AdminListen {
+		keys = append(keys, "server.admin_listen")
+	}
+	if now.DrainTimeout != started.DrainTimeout {
+		keys = append(keys, "server.drain_timeout")
+	}
+	// The verifiers follow at once; the room for the header does not.
+	if now.MaxAssertionBytes > started.MaxAssertionBytes {
+		keys = append(keys, "server.max_assertion_bytes")
+	}
+	return keys
 }

@@ -322,6 +322,20 @@ func TestReload(t *testing.T) {
 	}
 }
 
+func TestReloadSaysWhatNeedsARestart(t *testing.T) {
+	r := start(t, echoRole, nil)
+	b, err := os.ReadFile(r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.overwrite(strings.Replace(string(b), `listen        = "127.0.0.1:0"`, `listen        = "127.0.0.2:0"`, 1))
+	r.reload <- struct{}{}
+	r.log.wait(t, "key=server.listen")
+	if log := r.log.String(); strings.Contains(log, "key=server.drain_timeout") {
+		t.Errorf("it names what has not changed: %s", log)
+	}
+}
+
 func (r *run) overwrite(text string) {
 	r.t.Helper()
 	if err := os.WriteFile(r.path, []byte(text), 0o600); err != nil {
