@@ -22,8 +22,8 @@ const root = "../.."
 const exampleFile = root + "/config.example.toml"
 
 // TestShippedConfigs loads every configuration that comes with ssobridge and
-// runs its policy tests: now, and long after, since a file that people copy must
-// not break by itself.
+// runs its policy tests: now, long after, and at every moment at which a rule
+// begins or ends, since a file that people copy must not break by itself.
 func TestShippedConfigs(t *testing.T) {
 	for _, path := range shippedConfigs(t) {
 		t.Run(strings.TrimPrefix(filepath.ToSlash(path), root+"/"), func(t *testing.T) {
@@ -31,12 +31,16 @@ func TestShippedConfigs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			moments := []time.Time{time.Now(), time.Now().AddDate(20, 0, 0)}
 			for _, app := range c.Apps {
 				if len(app.Tests) == 0 {
 					t.Errorf("app.%s has no policy tests, and examples are copied", app.Name)
 				}
+				for _, rule := range app.Rules {
+					moments = append(moments, rule.After, rule.Until)
+				}
 			}
-			for _, at := range []time.Time{time.Now(), time.Now().AddDate(20, 0, 0)} {
+			for _, at := range moments {
 				for _, failure := range c.RunTests(at) {
 					t.Errorf("asked at %s: %s", at.Format(time.DateOnly), failure)
 				}
