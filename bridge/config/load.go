@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/headers"
@@ -39,6 +40,7 @@ func load(path string, kinds map[string]func() adapter.Options, presets fs.FS) (
 	report := newReporter()
 	l := &loader{
 		path:    path,
+		now:     time.Now(),
 		report:  report,
 		names:   map[string]place{},
 		lists:   map[string][]string{},
@@ -69,6 +71,7 @@ type entry[T any] struct {
 // tables of one file refer to those of another.
 type loader struct {
 	path    string
+	now     time.Time // for what the passing of time will change
 	report  *reporter
 	names   map[string]place // "app.grafana", folded: where it is defined
 	main    *document

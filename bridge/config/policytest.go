@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ssobridge/ssobridge/mapping"
@@ -39,6 +40,36 @@ func (f TestFailure) String() string {
 		f.Test.Source, joinIndex(joinKey(joinKey("app", f.App), "test"), f.Number), name, f.Test.Want, got, reason)
 }
 
+// person is who the test is about.
+func (t Test) person() *verifier.Principal {
+	return &verifier.Principal{
+		Subject: cmp.Or(t.Subject, t.Email, "test"), // never empty in a real one
+		Email:   t.Email,
+		Groups:  t.Groups,
+	}
+}
+
+// changesAfter returns when, after now, the decision on the test's person
+// becomes another; zero: never.
+func (a *App) changesAfter(t Test, now time.Time) time.Time {
+	var boundaries []time.Time
+	for _, r := range a.Rules {
+		for _, b := range []time.Time{r.After, r.Until} {
+			if b.After(now) {
+				boundaries = append(boundaries, b)
+			}
+		}
+	}
+	slices.SortFunc(boundaries, time.Time.Compare)
+	role := a.Mapper.Map(t.person(), now).Role
+	for _, b := range boundaries {
+		if a.Mapper.Map(t.person(), b).Role != role {
+			return b
+		}
+	}
+	return time.Time{}
+}
+
 // RunTests runs every app's policy tests and returns those that fail, in the
 // order of the file. Tests that do not say when their person asks run at now.
 func (c *Config) RunTests(now time.Time) []TestFailure {
@@ -49,12 +80,7 @@ func (c *Config) RunTests(now time.Time) []TestFailure {
 			if at.IsZero() {
 				at = now
 			}
-			person := &verifier.Principal{
-				Subject: cmp.Or(t.Subject, t.Email, "test"), // never empty in a real one
-				Email:   t.Email,
-				Groups:  t.Groups,
-			}
-			got := app.Mapper.Map(person, at)
+			got := app.Mapper.Map(t.person(), at)
 			if want := t.Want; want != got.Role && (want != Deny || got.Allowed()) {
 				failures = append(failures, TestFailure{App: app.Name, Number: i + 1, Test: t, Got: got})
 			}

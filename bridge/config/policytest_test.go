@@ -10,7 +10,7 @@ import (
 
 func TestRunTests(t *testing.T) {
 	path := write(t, map[string]string{"config.toml": minimal[1:] + `groups = ["staff"]
-until = 2027-01-01T00:00:00Z
+until = 2020-01-01T00:00:00Z
 
 [[app.grafana.test]]
 email  = "ann@example.com"
@@ -34,7 +34,7 @@ want  = "deny"
 [[app.grafana.test]]
 email  = "ann@example.com"
 groups = ["staff"]
-at     = 2027-01-01T00:00:00Z
+at     = 2020-01-01T00:00:00Z
 want   = "deny"
 
 [[app.grafana.test]]
@@ -57,7 +57,7 @@ want   = "Admin"
 		`config.toml:23: app.grafana.test[3]: want "Viewer", got "deny" because no rule matches`,
 		`config.toml:37: app.grafana.test[6]: want "Admin", got "Viewer" by rule[1] (config.toml:7)`,
 	}
-	if diff := cmp.Diff(want, run(time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC))); diff != "" {
+	if diff := cmp.Diff(want, run(time.Date(2019, 12, 31, 23, 59, 59, 0, time.UTC))); diff != "" {
 		t.Errorf("failures (-want +got):\n%s", diff)
 	}
 	want = []string{
@@ -65,7 +65,33 @@ want   = "Admin"
 		`config.toml:23: app.grafana.test[3]: want "Viewer", got "deny" because no rule matches`,
 		`config.toml:37: app.grafana.test[6]: want "Admin", got "deny" because no rule matches`,
 	}
-	if diff := cmp.Diff(want, run(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))); diff != "" {
+	if diff := cmp.Diff(want, run(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC))); diff != "" {
 		t.Errorf("failures after the grant has ended (-want +got):\n%s", diff)
+	}
+}
+
+// A file whose test passes today must not keep the bridge from starting on the
+// day after a grant has ended.
+func TestPolicyTestThatWouldFailByItselfIsAProblem(t *testing.T) {
+	text := minimal[1:] + `groups = ["staff"]
+until = 2999-01-01T00:00:00Z
+
+[[app.grafana.test]]
+email  = "ann@example.com"
+groups = ["staff"]
+want   = "Viewer"
+`
+	_, err := Load(write(t, map[string]string{"config.toml": text}))
+	if err == nil || !strings.Contains(err.Error(), "config.toml:12: app.grafana.test[1]: the decision changes at 2999-01-01T00:00:00Z") {
+		t.Errorf("got %v", err)
+	}
+	for name, good := range map[string]string{
+		"it says when":               strings.TrimSuffix(text, "\n") + "\nat = 2998-01-01T00:00:00Z\n",
+		"the decision never changes": strings.Replace(text, `groups = ["staff"]
+want   = "Viewer"`, `want = "deny"`, 1),
+	} {
+		if _, err := Load(write(t, map[string]string{"config.toml": good})); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

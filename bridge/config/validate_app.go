@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -40,7 +41,26 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	}
 	a.Mapper = l.compile(at, a.Rules)
 	a.Tests = l.validTests(at.key("test"), t, opened.roles)
+	l.checkTimeless(at.key("test"), a)
 	return a
+}
+
+// checkTimeless refuses tests that will fail one day by themselves: a file that
+// is good today must not keep the bridge from starting the day after a grant
+// has ended.
+func (l *loader) checkTimeless(at place, a *App) {
+	if a.Mapper == nil {
+		return
+	}
+	for i, t := range a.Tests {
+		if !t.At.IsZero() {
+			continue
+		}
+		if change := a.changesAfter(t, l.now); !change.IsZero() {
+			l.report.add(at.index(i+1), "the decision changes at %s, and the test would keep the file from loading then: "+
+				"say when the person asks, such as at = %s", change.UTC().Format(time.RFC3339), l.now.UTC().Truncate(time.Hour).Format(time.RFC3339))
+		}
+	}
 }
 
 // validHost returns a host in the form in which requests are compared with it.
