@@ -12,17 +12,22 @@ import (
 type RuleError struct {
 	// Rule is the rule's number, counted from 1; 0 for a named list.
 	Rule int
-	// Key is the TOML key below the rule ("groups"), or the list's name.
+	// Key is the TOML key below the rule ("groups"), or the list's name. Both
+	// Rule and Key are zero if there is no rule at all.
 	Key string
 	// Problem says what is wrong and what would be right.
 	Problem string
 }
 
 func (e *RuleError) Error() string {
-	if e.Rule == 0 {
+	switch {
+	case e.Rule > 0:
+		return fmt.Sprintf("rule[%d].%s: %s", e.Rule, e.Key, e.Problem)
+	case e.Key != "":
 		return fmt.Sprintf("groups.%s: %s", e.Key, e.Problem)
+	default:
+		return e.Problem
 	}
-	return fmt.Sprintf("rule[%d].%s: %s", e.Rule, e.Key, e.Problem)
 }
 
 // Mapper is a compiled policy. It is immutable and safe for concurrent use.
@@ -45,9 +50,10 @@ type rule struct {
 	until     time.Time
 }
 
-func (r *rule) conditional() bool {
-	return r.groups != nil || r.allGroups != nil || r.notGroups != nil || r.emails != nil ||
-		!r.after.IsZero() || !r.until.IsZero()
+// conditional reports whether the rule has a condition, be it a wrong one.
+func (r Rule) conditional() bool {
+	return r.Groups != nil || r.AllGroups != nil || r.NotGroups != nil || r.Emails != nil ||
+		!r.After.IsZero() || !r.Until.IsZero()
 }
 
 // groupCondition is a list of groups with its named lists resolved.
@@ -68,7 +74,8 @@ type groupPattern struct {
 }
 
 // Compile checks a policy and prepares it. Its error joins one *RuleError for
-// everything that is wrong.
+// everything that is wrong; then there is no Mapper, since a rule that lost a
+// condition would let in more people than were meant.
 func Compile(p Policy) (*Mapper, error) {
 	c := compiler{lists: p.Lists, m: &Mapper{index: make(map[string]int)}}
 	c.checkLists()
@@ -77,17 +84,19 @@ func Compile(p Policy) (*Mapper, error) {
 	}
 	for i, r := range p.Rules {
 		c.number = i + 1
-		compiled := c.rule(r)
-		if !compiled.conditional() && c.number < len(p.Rules) {
+		c.m.rules = append(c.m.rules, c.rule(r))
+		if !r.conditional() && c.number < len(p.Rules) {
 			c.fail(c.number, "role", "a rule without conditions matches everybody, so no later rule could match; "+
 				"give it a condition, or put it last")
 		}
-		c.m.rules = append(c.m.rules, compiled)
 	}
 	if c.errs == nil {
 		c.checkReachable()
 	}
-	return c.m, errors.Join(c.errs...)
+	if c.errs != nil {
+		return nil, errors.Join(c.errs...)
+	}
+	return c.m, nil
 }
 
 // Roles returns every role that a rule may grant, sorted.
@@ -145,11 +154,10 @@ func (c *compiler) groupCondition(key string, written []string) *groupCondition 
 			c.addGroup(g, key, name, "")
 			continue
 		}
-		members, ok := c.resolve(name[1:], nil)
-		if !ok {
+		if _, ok := c.lists[name[1:]]; !ok {
 			c.fail(c.number, key, "no group list %q; %s", name, c.knownLists())
 		}
-		for _, member := range members {
+		for _, member := range c.resolve(name[1:], make(map[string]bool)) {
 			c.addGroup(g, key, member, name)
 		}
 	}
@@ -158,6 +166,7 @@ func (c *compiler) groupCondition(key string, written []string) *groupCondition 
 
 func (c *compiler) addGroup(g *groupCondition, key, name, list string) {
 	switch {
+	case name == "" && list != "": // checkLists says it
 	case name == "":
 		c.fail(c.number, key, "an empty group name")
 	case isPattern(name):
@@ -173,26 +182,23 @@ func (c *compiler) addGroup(g *groupCondition, key, name, list string) {
 }
 
 // resolve returns a named list's groups, those of the lists it uses included.
-// Unknown members and cycles are reported once, by checkLists.
-func (c *compiler) resolve(name string, path []string) ([]string, bool) {
-	items, ok := c.lists[name]
-	if !ok {
-		return nil, false
+// It enters each list once, so that lists that use each other in a circle, or
+// the same list over and over, cost no more than their length. Unknown members
+// and circles are reported once, by checkLists.
+func (c *compiler) resolve(name string, seen map[string]bool) []string {
+	if seen[name] {
+		return nil
 	}
-	if slices.Contains(path, name) {
-		return nil, true
-	}
-	path = append(path, name)
+	seen[name] = true
 	var groups []string
-	for _, item := range items {
+	for _, item := range c.lists[name] {
 		if inner, isList := strings.CutPrefix(item, "@"); isList {
-			members, _ := c.resolve(inner, path)
-			groups = append(groups, members...)
+			groups = append(groups, c.resolve(inner, seen)...)
 			continue
 		}
 		groups = append(groups, item)
 	}
-	return groups, true
+	return groups
 }
 
 func (c *compiler) knownLists() string {
@@ -219,13 +225,14 @@ func (c *compiler) checkLists() {
 		}
 		for _, item := range c.lists[name] {
 			inner, isList := strings.CutPrefix(item, "@")
+			_, known := c.lists[inner]
 			switch {
 			case item == "":
 				c.fail(0, name, "an empty group name")
 			case !isList:
-			case c.lists[inner] == nil:
+			case !known:
 				c.fail(0, name, "no group list %q; %s", item, c.knownLists())
-			case c.reaches(inner, name, nil):
+			case c.reaches(inner, name, make(map[string]bool)):
 				c.fail(0, name, "contains itself through %q", item)
 			}
 		}
@@ -233,16 +240,17 @@ func (c *compiler) checkLists() {
 }
 
 // reaches reports whether list from uses list to, directly or not.
-func (c *compiler) reaches(from, to string, path []string) bool {
+func (c *compiler) reaches(from, to string, seen map[string]bool) bool {
 	if from == to {
 		return true
 	}
-	if slices.Contains(path, from) {
+	if seen[from] {
 		return false
 	}
+	seen[from] = true
 	return slices.ContainsFunc(c.lists[from], func(item string) bool {
 		inner, isList := strings.CutPrefix(item, "@")
-		return isList && c.reaches(inner, to, append(path, from))
+		return isList && c.reaches(inner, to, seen)
 	})
 }
 

@@ -76,7 +76,7 @@ func (r *rule) failing(f *facts) string {
 		return "until"
 	case r.groups != nil && !r.groups.holds(f):
 		return "groups"
-	case r.allGroups != nil && r.allGroups.missing(f) != "":
+	case r.allGroups != nil && !r.allGroups.allHold(f):
 		return "all_groups"
 	case r.notGroups != nil && r.notGroups.holds(f):
 		return "not_groups"
@@ -95,7 +95,7 @@ func (h membership) String() string {
 		s += fmt.Sprintf(" by the pattern %q", h.pattern)
 	}
 	if h.list != "" {
-		s += " of " + h.list
+		s += fmt.Sprintf(" (from %s)", h.list)
 	}
 	return s
 }
@@ -131,16 +131,22 @@ func (f *facts) matching(pattern string) string {
 	return ""
 }
 
-// missing returns the first of the condition's groups that the principal lacks.
+// allHold reports whether the principal is in every one of the condition's groups.
+func (g *groupCondition) allHold(f *facts) bool {
+	return !slices.ContainsFunc(g.exact, func(e exactGroup) bool { return !f.member[e.id] }) &&
+		!slices.ContainsFunc(g.patterns, func(p groupPattern) bool { return f.matching(p.pattern) == "" })
+}
+
+// missing says in words which of the condition's groups the principal lacks.
 func (g *groupCondition) missing(f *facts) string {
 	for _, e := range g.exact {
 		if !f.member[e.id] {
-			return e.name
+			return "not in " + membership{e.name, "", e.list}.String()
 		}
 	}
 	for _, p := range g.patterns {
 		if f.matching(p.pattern) == "" {
-			return p.pattern
+			return "in no group like " + membership{p.pattern, "", p.list}.String()
 		}
 	}
 	return ""
@@ -150,20 +156,21 @@ func (g *groupCondition) missing(f *facts) string {
 func (r *rule) whyNot(key string, f *facts) string {
 	switch key {
 	case "after":
-		return "the grant starts at " + r.after.UTC().Format(time.RFC3339)
+		return "the grant starts at " + r.after.UTC().Format(time.RFC3339Nano)
 	case "until":
-		return "the grant ended at " + r.until.UTC().Format(time.RFC3339)
+		return "the grant ended at " + r.until.UTC().Format(time.RFC3339Nano)
 	case "groups":
 		return "in none of " + r.groups.names()
 	case "all_groups":
-		return fmt.Sprintf("not in %q", r.allGroups.missing(f))
+		return r.allGroups.missing(f)
 	case "not_groups":
 		return "in " + r.notGroups.held(f)
 	default:
 		if f.p.Email == "" {
 			return "the assertion has no email"
 		}
-		return fmt.Sprintf("%q is none of %s", f.p.Email, joinSome(len(r.emails), func(i int) string { return fmt.Sprintf("%q", r.emails[i].written) }))
+		return fmt.Sprintf("email %q is none of %s", f.p.Email,
+			joinSome(len(r.emails), func(i int) string { return fmt.Sprintf("%q", r.emails[i].written) }))
 	}
 }
 
@@ -191,13 +198,13 @@ func (r *rule) why(f *facts) (keys, detail string) {
 		}
 	}
 	if !r.after.IsZero() {
-		add("after", "since "+r.after.UTC().Format(time.RFC3339))
+		add("after", "since "+r.after.UTC().Format(time.RFC3339Nano))
 	}
 	if !r.until.IsZero() {
-		add("until", "until "+r.until.UTC().Format(time.RFC3339))
+		add("until", "until "+r.until.UTC().Format(time.RFC3339Nano))
 	}
 	if k == nil {
-		return "", "the rule has no conditions"
+		return "", "the rule has no conditions, so it matches everybody"
 	}
 	return strings.Join(k, ", "), strings.Join(d, "; ")
 }
@@ -220,7 +227,7 @@ func joinSome(n int, item func(int) string) string {
 		parts = append(parts, item(i))
 	}
 	if n > most {
-		parts = append(parts, fmt.Sprintf("%d more", n-most))
+		parts = append(parts, fmt.Sprintf("and %d more", n-most))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -25,13 +25,18 @@ type Policy struct {
 type Rule struct {
 	// Role is what the rule grants; required.
 	Role string `toml:"role"`
-	// Groups: the person is in at least one of these.
+	// Groups: the person is in at least one of these. A name with "*" is a
+	// pattern, in which "*" stands for any run of characters; "@name" is every
+	// group of a list. A group without a name matches nothing.
 	Groups []string `toml:"groups"`
-	// AllGroups: the person is in every one of these.
+	// AllGroups: the person is in every one of these, and for a pattern in at
+	// least one group that it matches.
 	AllGroups []string `toml:"all_groups"`
 	// NotGroups: the person is in none of these.
 	NotGroups []string `toml:"not_groups"`
-	// Emails: the person's email is one of these.
+	// Emails: the person's email is one of these. In a pattern "*" stands for any
+	// run of characters other than "@"; "*" alone is every email. Without an
+	// email, or with one that is not of the form local@domain, nothing matches.
 	Emails []string `toml:"emails"`
 	// After and Until bound the time in which the rule exists: from After on,
 	// up to but not including Until. Zero: no bound.

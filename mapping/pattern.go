@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"strings"
+	"unicode"
 )
 
 // emailPattern matches whole email addresses. "*" stands for any run of
@@ -19,12 +20,14 @@ func parseEmailPattern(written string) (emailPattern, error) {
 	}
 	local, domain, found := strings.Cut(written, "@")
 	switch {
+	case strings.ContainsFunc(written, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;", r) }):
+		return emailPattern{}, errors.New("has spaces or separators, which no email has; write each address as an item of its own")
 	case !found || strings.Contains(domain, "@"):
 		return emailPattern{}, errors.New(`is no email address or pattern; write "ann@example.com", "*@example.com", or "*" for every address`)
-	case local == "":
-		return emailPattern{}, errors.New(`has nothing before the "@"; write "*` + written + `" for everybody in the domain`)
 	case domain == "":
 		return emailPattern{}, errors.New(`has nothing after the "@"`)
+	case local == "":
+		return emailPattern{}, errors.New(`has nothing before the "@"; write "*` + written + `" for everybody in the domain`)
 	}
 	return emailPattern{written, local, domain}, nil
 }
@@ -33,10 +36,12 @@ func (e emailPattern) isPattern() bool { return isPattern(e.written) }
 
 func isPattern(s string) bool { return strings.Contains(s, "*") }
 
-// matches never matches an empty email: nobody's address is nobody.
+// matches never matches an empty email: nobody's address is nobody. Nor does it
+// match one with two "@", of which a "*" could cover the domain that counts.
 func (e emailPattern) matches(email string) bool {
-	local, domain, found := strings.Cut(email, "@")
-	return found && local != "" && domain != "" && matchPattern(e.local, local) && matchPattern(e.domain, domain)
+	local, domain, _ := strings.Cut(email, "@")
+	return local != "" && domain != "" && !strings.Contains(domain, "@") &&
+		matchPattern(e.local, local) && matchPattern(e.domain, domain)
 }
 
 // matchPattern reports whether "*", standing for any run of bytes, makes pattern

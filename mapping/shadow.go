@@ -5,13 +5,18 @@ import (
 	"slices"
 )
 
-// checkReachable reports every rule whose people are all taken by one earlier
-// rule: with "first match wins" it says something that never comes true.
+// checkReachable reports every rule that says something that never comes true:
+// it excludes whomever it asks for, or its people are all taken by one earlier
+// rule, since the first match wins.
 func (c *compiler) checkReachable() {
 	byKey := make(map[string][]int) // rules that can only cover a rule naming the key
 	var anyKey []int                // rules that may cover any rule
 	for i := range c.m.rules {
 		later := &c.m.rules[i]
+		if later.excludesItself() {
+			c.fail(i+1, "not_groups", "excludes whomever the rule's groups ask for, so the rule never holds")
+			continue
+		}
 		candidates := slices.Clone(anyKey)
 		for _, k := range later.keys() {
 			candidates = append(candidates, byKey[k]...)
@@ -39,6 +44,12 @@ func at(source string) string {
 		return ""
 	}
 	return fmt.Sprintf(" (%s)", source)
+}
+
+// excludesItself reports whether nobody can meet r's conditions on groups.
+func (r *rule) excludesItself() bool {
+	return r.notGroups != nil &&
+		(r.groups != nil && r.groups.all(r.notGroups.includes) || r.allGroups != nil && r.allGroups.any(r.notGroups.includes))
 }
 
 // pivots are names of which a rule must have one for r to cover it; nil if no

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -173,16 +172,16 @@ func TestFaultyAdaptersFail(t *testing.T) {
 	for _, tt := range tests {
 		covered[tt.check] = true
 		t.Run(tt.name, func(t *testing.T) {
-			failed := make(map[string]string)
-			for _, c := range checks {
-				c.run(newSuite(t.Context(), tt.open, Options{Split: splitGroups}), func(format string, args ...any) {
-					failed[c.name] = fmt.Sprintf(format, args...)
-				})
+			// Only this check: a faulty adapter may race in the others.
+			i := slices.IndexFunc(checks, func(c check) bool { return c.name == tt.check })
+			failed := ""
+			checks[i].run(newSuite(t.Context(), tt.open, Options{Split: splitGroups}), func(format string, args ...any) {
+				failed = fmt.Sprintf(format, args...)
+			})
+			if failed == "" {
+				t.Errorf("%s finds no fault", tt.check)
 			}
-			if failed[tt.check] == "" {
-				t.Errorf("%s passes; failing: %v", tt.check, slices.Sorted(maps.Keys(failed)))
-			}
-			t.Logf("%s: %.200s", tt.check, failed[tt.check])
+			t.Logf("%s: %.200s", tt.check, failed)
 		})
 	}
 	for _, c := range checks {

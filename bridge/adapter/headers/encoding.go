@@ -23,8 +23,17 @@ var (
 	errSpace   = errors.New("value begins or ends with white space, which HTTP would take away")
 )
 
+// hasControl reports whether s has control characters or is not UTF-8.
 func hasControl(s string) bool {
-	return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c == 0x7f:
+			return true
+		case c >= utf8.RuneSelf: // most values never come here
+			return !utf8.ValidString(s[i:]) || strings.ContainsFunc(s[i:], unicode.IsControl)
+		}
+	}
+	return false
 }
 
 func encodeUTF8(text string) (string, error) {

@@ -43,7 +43,8 @@ func marker(in *adapter.Input, values []string, resync time.Duration) string {
 	for _, value := range values {
 		add(value)
 	}
-	text = binary.BigEndian.AppendUint64(text, uint64(in.Time.UnixNano()/int64(resync)))
+	interval := in.Time.UnixNano() / int64(resync)
+	text = binary.BigEndian.AppendUint64(text, uint64(interval)) //nolint:gosec // G115: its bits, whatever the sign
 	sum := sha256.Sum256(text)
 	return markerPrefix + hex.EncodeToString(sum[:16])
 }
