@@ -81,7 +81,7 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
 		return nil, &refusal{reason: reasonMethod}
 	}
-	p, err := app.verifier.VerifyHeader(r.Context(), r.Header, app.assertionHeader)
+	p, err := app.verify(r.Context(), r.Header)
 	if err != nil {
 		return nil, refusalOf(err)
 	}

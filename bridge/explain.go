@@ -63,8 +63,8 @@ func Explain(ctx context.Context, a *config.App, p *verifier.Principal, at time.
 	for i, s := range steps {
 		e.Steps[i] = Step{mapping.Decision{Rule: s.Rule}.RuleName(), s.Role, s.Verdict, s.Condition, s.Detail, s.Source}
 	}
-	app := &App{adapter: a.Adapter, owned: ownedNames(a.Adapter.Owns(), a.Issuer.Header)}
-	e.Strip = append(slices.Clone(a.Adapter.Owns().Headers), a.Issuer.Header)
+	app := &App{adapter: a.Adapter, owned: ownedNames(a)}
+	e.Strip = append(assertionHeaders(a), a.Adapter.Owns().Headers...)
 	slices.Sort(e.Strip)
 	if !decision.Allowed() {
 		return e

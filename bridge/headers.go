@@ -3,9 +3,11 @@ package bridge
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/config"
 )
 
 // names are the header and cookie names that clients may not speak for, folded
@@ -26,9 +28,10 @@ var alwaysOwned = []string{
 // claimPrefix begins the headers in which Pomerium sends unsigned claims.
 var claimPrefix = []byte("x-pomerium-claim-")
 
-func ownedNames(o adapter.Owned, assertionHeader string) names {
+func ownedNames(a *config.App) names {
+	o := a.Adapter.Owns()
 	n := names{headers: make(map[string]struct{}), cookies: make(map[string]struct{})}
-	for _, list := range [][]string{alwaysOwned, {assertionHeader}, o.Headers} {
+	for _, list := range [][]string{alwaysOwned, assertionHeaders(a), o.Headers} {
 		for _, name := range list {
 			n.headers[adapter.FoldName(name)] = struct{}{}
 		}
@@ -37,6 +40,17 @@ func ownedNames(o adapter.Owned, assertionHeader string) names {
 		n.cookies[adapter.FoldName(name)] = struct{}{}
 	}
 	return n
+}
+
+// assertionHeaders are the headers in which a's issuers send their assertions.
+func assertionHeaders(a *config.App) []string {
+	var headers []string
+	for _, i := range a.Issuers {
+		if !slices.Contains(headers, i.Header) {
+			headers = append(headers, i.Header)
+		}
+	}
+	return headers
 }
 
 func (n *names) hasHeader(name string) bool {

@@ -57,15 +57,14 @@ type Snapshot struct {
 
 // App is one configured app, ready to serve.
 type App struct {
-	name            string
-	host            string
-	assertionHeader string // canonical
-	verifier        *verifier.Verifier
-	mapper          *mapping.Mapper
-	adapter         adapter.Adapter
-	owned           names
-	upstream        *proxy.Upstream
-	metrics         *telemetry.App
+	name     string
+	host     string
+	sources  []source
+	mapper   *mapping.Mapper
+	adapter  adapter.Adapter
+	owned    names
+	upstream *proxy.Upstream
+	metrics  *telemetry.App
 }
 
 // Build makes a snapshot of a configuration. It opens no connection.
@@ -91,23 +90,17 @@ func Build(c *config.Config, d Deps) (*Snapshot, error) {
 }
 
 func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
-	keys, err := d.Keys(a.Issuer)
+	sources, err := openSources(c, a, d)
 	if err != nil {
 		return nil, err
 	}
-	v, err := verifier.New(keys, VerifierOptions(c, a, d.Now))
-	if err != nil {
-		return nil, err
-	}
-	header := http.CanonicalHeaderKey(a.Issuer.Header)
 	return &App{
-		name:            a.Name,
-		host:            NormalizeHost(a.Host),
-		assertionHeader: header,
-		verifier:        v,
-		mapper:          a.Mapper,
-		adapter:         a.Adapter,
-		owned:           ownedNames(a.Adapter.Owns(), header),
+		name:    a.Name,
+		host:    NormalizeHost(a.Host),
+		sources: sources,
+		mapper:  a.Mapper,
+		adapter: a.Adapter,
+		owned:   ownedNames(a),
 		upstream: &proxy.Upstream{
 			URL:            a.Upstream,
 			Transport:      d.Transport(a),
@@ -117,22 +110,6 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 		},
 		metrics: d.Metrics.App(a.Name),
 	}, nil
-}
-
-// VerifierOptions are what a's verifier insists on.
-func VerifierOptions(c *config.Config, a *config.App, now func() time.Time) verifier.Options {
-	leeway := a.Issuer.Leeway
-	if leeway == 0 {
-		leeway = -1 // none: the configuration has its own default
-	}
-	return verifier.Options{
-		Issuer:     a.Issuer.ExpectedIssuer(a.Host),
-		Audience:   []string{a.Audience},
-		Algorithms: a.Issuer.Algorithms,
-		Leeway:     leeway,
-		MaxBytes:   c.Server.MaxAssertionBytes,
-		Now:        now,
-	}
 }
 
 // app returns the app for a request's Host, or nil.

@@ -106,8 +106,9 @@ type App struct {
 	Host string
 	// Upstream is where the app listens.
 	Upstream *url.URL
-	// Issuer is whose assertions the app accepts.
-	Issuer *Issuer
+	// Issuers are whose assertions the app accepts, one or more. Where several
+	// use one header, they are asked in this order.
+	Issuers []*Issuer
 	// Audience is the "aud" that they must have.
 	Audience string
 	// AdapterName is the preset or the [adapter.NAME].

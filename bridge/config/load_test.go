@@ -65,14 +65,14 @@ func TestLoadFull(t *testing.T) {
 			{
 				Name: "wiki", Host: "wiki.example.com",
 				Upstream: &url.URL{Scheme: "https", Host: "wiki.internal:8443", Path: "/wiki"},
-				Issuer:   staging, Audience: "wiki", AdapterName: "our-headers", PreserveHost: false, Timeout: 5 * time.Second,
+				Issuers:  []*Issuer{staging}, Audience: "wiki", AdapterName: "our-headers", PreserveHost: false, Timeout: 5 * time.Second,
 				Rules:  []mapping.Rule{{Role: "user", Source: path + ":49"}},
 				Source: path + ":40",
 			},
 			{
 				Name: "grafana", Host: "grafana.example.com",
 				Upstream: &url.URL{Scheme: "http", Host: "127.0.0.1:3000"},
-				Issuer:   pomerium, Audience: "grafana.example.com", AdapterName: "grafana", PreserveHost: true, Timeout: time.Minute,
+				Issuers:  []*Issuer{pomerium}, Audience: "grafana.example.com", AdapterName: "grafana", PreserveHost: true, Timeout: time.Minute,
 				Rules: []mapping.Rule{
 					{Role: "Admin", Groups: []string{"@sre"}, NotGroups: []string{"interns"}, Source: path + ":57"},
 					{Role: "Editor", AllGroups: []string{"a", "b"}, Emails: []string{"*@example.com"},
@@ -89,7 +89,7 @@ func TestLoadFull(t *testing.T) {
 			{
 				Name: "included", Host: "included.example.com",
 				Upstream: &url.URL{Scheme: "http", Host: "[::1]:3000"},
-				Issuer:   staging, Audience: "included.example.com", AdapterName: "team-headers", PreserveHost: true, Timeout: time.Minute,
+				Issuers:  []*Issuer{staging}, Audience: "included.example.com", AdapterName: "team-headers", PreserveHost: true, Timeout: time.Minute,
 				Rules:  []mapping.Rule{{Role: "user", Groups: []string{"@sre", "@team"}, Source: "testdata/valid/apps/team.toml:12"}},
 				Source: "testdata/valid/apps/team.toml:7",
 			},
@@ -141,7 +141,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("server (-want +got):\n%s", diff)
 	}
 	app := c.Apps[0]
-	if app.Issuer != c.Issuers[0] || app.Audience != app.Host || !app.PreserveHost || app.Timeout != time.Minute {
+	if len(app.Issuers) != 1 || app.Issuers[0] != c.Issuers[0] || app.Audience != app.Host || !app.PreserveHost || app.Timeout != time.Minute {
 		t.Errorf("app: %+v", app)
 	}
 }

@@ -86,7 +86,7 @@ want   = "Viewer"
 		t.Errorf("got %v", err)
 	}
 	for name, good := range map[string]string{
-		"it says when":               strings.TrimSuffix(text, "\n") + "\nat = 2998-01-01T00:00:00Z\n",
+		"it says when": strings.TrimSuffix(text, "\n") + "\nat = 2998-01-01T00:00:00Z\n",
 		"the decision never changes": strings.Replace(text, `groups = ["staff"]
 want   = "Viewer"`, `want = "deny"`, 1),
 	} {

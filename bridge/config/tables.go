@@ -45,6 +45,7 @@ type appTable struct {
 	Host         string         `toml:"host"`
 	Upstream     string         `toml:"upstream"`
 	Issuer       string         `toml:"issuer"`
+	Issuers      []string       `toml:"issuers"`
 	Audience     string         `toml:"audience"`
 	Adapter      string         `toml:"adapter"`
 	PreserveHost bool           `toml:"preserve_host"`

@@ -18,7 +18,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 		Name:         e.name,
 		Host:         l.validHost(at.key("host"), t.Host, hosts),
 		Upstream:     l.validUpstream(at.key("upstream"), t.Upstream),
-		Issuer:       l.validAppIssuer(at.key("issuer"), t.Issuer, issuers),
+		Issuers:      l.validAppIssuers(at, t, issuers),
 		Audience:     t.Audience,
 		AdapterName:  t.Adapter,
 		PreserveHost: t.PreserveHost,
@@ -124,6 +124,37 @@ func (l *loader) validUpstream(at place, written string) *url.URL {
 		return nil
 	}
 	return u
+}
+
+// validAppIssuers returns the issuers of "issuer", of "issuers", or the only one
+// that there is.
+func (l *loader) validAppIssuers(at place, t appTable, issuers map[string]*Issuer) []*Issuer {
+	one, several := at.key("issuer"), at.key("issuers")
+	if !at.doc.has(several.path) {
+		if i := l.validAppIssuer(one, t.Issuer, issuers); i != nil {
+			return []*Issuer{i}
+		}
+		return nil
+	}
+	if at.doc.has(one.path) {
+		l.report.add(several, "beside issuer: keep one of them")
+		return nil
+	}
+	if len(t.Issuers) == 0 {
+		l.report.add(several, "empty: name the issuers, or leave the key out where there is only one")
+	}
+	var list []*Issuer
+	for n, name := range t.Issuers {
+		switch i := issuers[name]; {
+		case i == nil:
+			l.report.add(several.index(n+1), "no issuer is called %q%s", name, unknownOf(name, sortedKeys(issuers)))
+		case slices.Contains(list, i):
+			l.report.add(several.index(n+1), "%q is listed twice", name)
+		default:
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 func (l *loader) validAppIssuer(at place, name string, issuers map[string]*Issuer) *Issuer {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge"
@@ -9,23 +10,42 @@ import (
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
-// VerifyAssertion verifies one assertion as app a of c would, for commands. It
-// fetches the issuer's keys first if they are not in a file.
-func VerifyAssertion(ctx context.Context, c *config.Config, a *config.App, assertion string) (*verifier.Principal, error) {
-	keys := verifier.StaticKeys(a.Issuer.Static...)
-	if a.Issuer.JWKSURL != "" {
-		remote, err := NewRemoteKeys(a.Issuer, nil)
-		if err != nil {
-			return nil, err
-		}
-		if err := remote.Refresh(ctx); err != nil {
-			return nil, err
-		}
-		keys = remote
+// FetchKeys returns an issuer's keys as they are now, for commands: from its
+// file, or fetched once.
+func FetchKeys(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
+	if i.JWKSURL == "" {
+		return verifier.StaticKeys(i.Static...), nil
 	}
-	v, err := verifier.New(keys, bridge.VerifierOptions(c, a, time.Now))
+	keys, err := NewRemoteKeys(i, nil)
 	if err != nil {
 		return nil, err
 	}
-	return v.Verify(ctx, assertion)
+	if err := keys.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// VerifyAssertion verifies one assertion as app a of c would, for commands. It
+// fetches the issuers' keys first if they are not in a file.
+func VerifyAssertion(ctx context.Context, c *config.Config, a *config.App, assertion string) (*verifier.Principal, error) {
+	var first error
+	for _, i := range a.Issuers {
+		keys, err := FetchKeys(ctx, i)
+		if err != nil {
+			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
+		}
+		v, err := verifier.New(keys, bridge.VerifierOptions(c, a, i, time.Now))
+		if err != nil {
+			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
+		}
+		p, err := v.Verify(ctx, assertion)
+		if err == nil {
+			return p, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
 }
