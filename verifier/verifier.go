@@ -53,6 +53,12 @@ func New(keys KeySource, o Options) (*Verifier, error) {
 	if o.Issuer == "" || len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
 		return nil, errors.New("creating verifier: issuer and audience are required")
 	}
+	return newVerifier(keys, o)
+}
+
+// newVerifier fills in the defaults.
+func newVerifier(keys KeySource, o Options) (*Verifier, error) {
+	o.Audience, o.Algorithms = slices.Clone(o.Audience), slices.Clone(o.Algorithms)
 	if len(o.Algorithms) == 0 {
 		o.Algorithms = []string{ES256}
 	}
@@ -119,45 +125,117 @@ func (v *Verifier) verifySignature(ctx context.Context, assertion string) ([]byt
 	if refusal != nil {
 		return nil, refusal
 	}
-	if !slices.Contains(v.o.Algorithms, c.algorithm) {
-		return nil, refuse(ReasonAlgorithm, "header's algorithm is not accepted")
+	if err := v.checkAlgorithm(&c); err != nil {
+		return nil, err
 	}
-	key, err := v.keys.Key(ctx, c.keyID)
+	key, err := v.key(ctx, &c)
 	if err != nil {
-		if e := (*Error)(nil); errors.As(err, &e) {
-			return nil, e
-		}
-		return nil, &Error{Reason: ReasonKeysUnavailable, Err: err}
+		return nil, err
 	}
-	if key.Algorithm != c.algorithm {
-		return nil, refuse(ReasonAlgorithm, "key is for %s, header says otherwise", key.Algorithm)
-	}
-	if err := checkSignature(key, c.signingInput, c.signature); err != nil {
-		return nil, refuse(ReasonSignature, "signature does not verify")
+	if err := v.checkSignature(key, &c); err != nil {
+		return nil, err
 	}
 	return c.payload, nil
 }
 
-func (v *Verifier) checkClaims(c *claims) *Error {
-	if !equalHost(c.issuer, v.o.Issuer) {
-		return refuse(ReasonIssuer, "iss is not the expected issuer")
+func (v *Verifier) checkAlgorithm(c *compact) error {
+	if !slices.Contains(v.o.Algorithms, c.algorithm) {
+		return refuse(ReasonAlgorithm, "header's algorithm is not one of %q", v.o.Algorithms)
 	}
+	return nil
+}
+
+// key finds the key that the header names. It must be for the algorithm that
+// the header names: an RSA key is not an HMAC secret.
+func (v *Verifier) key(ctx context.Context, c *compact) (Key, error) {
+	key, err := v.keys.Key(ctx, c.keyID)
+	if err != nil {
+		if e := (*Error)(nil); errors.As(err, &e) {
+			return Key{}, e
+		}
+		return Key{}, &Error{Reason: ReasonKeysUnavailable, Err: err}
+	}
+	if key.Algorithm != c.algorithm {
+		return Key{}, refuse(ReasonAlgorithm, "key is for %s, header says otherwise", key.Algorithm)
+	}
+	return key, nil
+}
+
+func (v *Verifier) checkSignature(key Key, c *compact) error {
+	if err := checkSignature(key, c.signingInput, c.signature); err != nil {
+		return refuse(ReasonSignature, "signature does not verify")
+	}
+	return nil
+}
+
+func (v *Verifier) checkClaims(c *claims) *Error {
+	now := v.o.Now()
+	for i := range claimChecks {
+		if err := claimChecks[i].check(v, c, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimCheck is one check of the claims of an assertion whose signature is good.
+type claimCheck struct {
+	name  string
+	check func(v *Verifier, c *claims, now time.Time) *Error
+}
+
+// claimChecks are asked in this order.
+var claimChecks = [...]claimCheck{
+	{"issuer", (*Verifier).checkIssuer},
+	{"audience", (*Verifier).checkAudience},
+	{"expiry", (*Verifier).checkExpiry},
+	{"not before", (*Verifier).checkNotBefore},
+	{"issued at", (*Verifier).checkIssuedAt},
+	{"subject", (*Verifier).checkSubject},
+}
+
+func (v *Verifier) checkIssuer(c *claims, _ time.Time) *Error {
+	if !equalHost(c.issuer, v.o.Issuer) {
+		return refuse(ReasonIssuer, "iss is not %q", v.o.Issuer)
+	}
+	return nil
+}
+
+func (v *Verifier) checkAudience(c *claims, _ time.Time) *Error {
 	if !slices.ContainsFunc(c.audience, func(a string) bool {
 		return slices.ContainsFunc(v.o.Audience, func(want string) bool { return equalHost(a, want) })
 	}) {
-		return refuse(ReasonAudience, "aud is not the expected audience")
+		return refuse(ReasonAudience, "aud is not %q", v.o.Audience)
 	}
-	now := v.o.Now()
+	return nil
+}
+
+func (v *Verifier) checkExpiry(c *claims, now time.Time) *Error {
 	switch {
 	case c.expires.IsZero():
 		return refuse(ReasonClaims, "exp is missing")
 	case !now.Before(c.expires.Add(v.o.Leeway)):
 		return refuse(ReasonExpired, "expired %s ago", now.Sub(c.expires).Round(time.Second))
-	case now.Add(v.o.Leeway).Before(c.notBefore):
+	}
+	return nil
+}
+
+func (v *Verifier) checkNotBefore(c *claims, now time.Time) *Error {
+	if now.Add(v.o.Leeway).Before(c.notBefore) {
 		return refuse(ReasonNotYetValid, "nbf is %s ahead", c.notBefore.Sub(now).Round(time.Second))
-	case now.Add(v.o.Leeway).Before(c.issuedAt):
+	}
+	return nil
+}
+
+func (v *Verifier) checkIssuedAt(c *claims, now time.Time) *Error {
+	if now.Add(v.o.Leeway).Before(c.issuedAt) {
 		return refuse(ReasonNotYetValid, "iat is %s ahead", c.issuedAt.Sub(now).Round(time.Second))
-	case c.principal.Subject == "":
+	}
+	return nil
+}
+
+func (v *Verifier) checkSubject(c *claims, _ time.Time) *Error {
+	if c.principal.Subject == "" {
 		return refuse(ReasonSubjectEmpty, "sub is empty: an anonymous request on a public route")
 	}
 	return nil

@@ -14,6 +14,7 @@ func (s *server) adminHandler() http.Handler {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /keys", s.describeKeys)
 	mux.Handle("GET /metrics", s.metrics.Handler())
 	return mux
 }
@@ -37,16 +38,9 @@ type issuerState struct {
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	body := readiness{Ready: true, Draining: s.state.draining.Load()}
 	for _, i := range s.state.issuers() {
-		st := issuerState{Issuer: i.issuer.Name, Ready: true, KeyIDs: []string{}}
-		keys := i.issuer.Static
-		if i.remote != nil {
-			status := i.remote.Status()
-			st.Ready, keys = status.Usable, status.Keys
-			if status.LastError != nil {
-				st.Error = status.LastError.Error()
-			}
-		}
-		for _, k := range keys {
+		d := describe(i.issuer, i.remote)
+		st := issuerState{Issuer: d.Issuer, Ready: d.Usable, KeyIDs: []string{}, Error: d.LastError}
+		for _, k := range d.Keys {
 			st.KeyIDs = append(st.KeyIDs, k.ID)
 		}
 		body.Ready = body.Ready && st.Ready

@@ -4,6 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
 )
 
 // printer writes a command's output and keeps the first error, so that a full
@@ -31,4 +36,50 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// printMembers prints the members of a JSON object, times also in words.
+func printMembers(p *printer, members map[string]any, now time.Time) {
+	if members == nil {
+		p.printf("  cannot be read\n")
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value, err := json.Marshal(members[name])
+		if err != nil {
+			value = []byte("?")
+		}
+		if seconds, ok := members[name].(float64); ok && (name == "exp" || name == "iat" || name == "nbf") {
+			at := unixTime(seconds)
+			p.printf("  %s: %.0f (%s, %s)\n", name, seconds, at.Format(time.RFC3339), inWords(at.Sub(now)))
+			continue
+		}
+		p.printf("  %s: %s\n", visible(name), visible(string(value)))
+	}
+}
+
+// visible escapes what a terminal would act on, or show as something else:
+// claims are text that other people wrote.
+func visible(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
+}
+
+// inWords says how far away a time is.
+func inWords(d time.Duration) string {
+	switch rounded := d.Round(time.Second); {
+	case rounded > 0:
+		return "in " + rounded.String()
+	case rounded < 0:
+		return (-rounded).String() + " ago"
+	default:
+		return "now"
+	}
 }

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/server"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// inspectFlags are the flags of inspect.
+type inspectFlags struct {
+	config, app, jwksURL, jwksFile, publicKey, caFile, issuer, audience string
+	insecureHTTP                                                        bool
+}
+
+func newInspect() *cobra.Command {
+	var f inspectFlags
+	cmd := &cobra.Command{
+		Use:   "inspect [ASSERTION]",
+		Short: "Say what an assertion holds, and which checks it passes",
+		Long: `Say what an assertion holds, and which checks it passes: there is no need to paste
+one into a website. It is checked as an app of a configuration would check it
+(--config, --app), or against keys alone (--jwks-url, --jwks-file, --public-key).
+
+The assertion is an argument, a file's name, or read from standard input ("-" or
+nothing). Its signature is never printed. Exit code 1 means that a check failed.`,
+		Example: `  ssobridge inspect --config ssobridge.toml --app grafana assertion.txt
+  ssobridge inspect --public-key pomerium.pub assertion.txt
+  pbpaste | ssobridge inspect --jwks-url https://grafana.example.com/.well-known/pomerium/jwks.json`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	asJSON := formatFlag(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.config, "config", "c", "", "configuration `FILE` whose app to check for")
+	flags.StringVar(&f.app, "app", "", "`NAME` of the app; may be left out where there is only one")
+	flags.StringVar(&f.jwksURL, "jwks-url", "", "`URL` of the issuer's keys")
+	flags.StringVar(&f.jwksFile, "jwks-file", "", "`FILE` with the issuer's keys as a JWKS")
+	flags.StringVar(&f.publicKey, "public-key", "", "`FILE` with the issuer's public key or certificate in PEM")
+	flags.StringVar(&f.caFile, "ca-file", "", "`FILE` with the CA of --jwks-url")
+	flags.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow --jwks-url to be plain http")
+	flags.StringVar(&f.issuer, "issuer", "", "what `ISS` must be; not checked without")
+	flags.StringVar(&f.audience, "audience", "", "what `AUD` must be; not checked without")
+	cmd.MarkFlagsMutuallyExclusive("config", "jwks-url", "jwks-file", "public-key")
+	for _, name := range []string{"issuer", "audience", "ca-file", "insecure-http"} {
+		cmd.MarkFlagsMutuallyExclusive("config", name)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		structured, err := asJSON()
+		if err != nil {
+			return err
+		}
+		assertion, err := readAssertion(cmd.InOrStdin(), args)
+		if err != nil {
+			return &exit{exitUsage, err}
+		}
+		keys, o, err := f.check(cmd.Context())
+		if err != nil {
+			return err
+		}
+		i, err := verifier.Inspect(cmd.Context(), keys, o, assertion)
+		if err != nil {
+			return &exit{exitUsage, err}
+		}
+		now := time.Now()
+		if structured {
+			err = writeJSON(cmd.OutOrStdout(), inspectionJSON(i))
+		} else {
+			err = printInspection(cmd.OutOrStdout(), i, now)
+		}
+		if live(i, now) {
+			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "warning: this assertion is still valid: whoever has it is this person until it expires")
+		}
+		failed := slices.ContainsFunc(i.Checks, func(c verifier.Check) bool { return c.Outcome == verifier.Failed })
+		if err != nil || failed {
+			return &exit{exitNo, err}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// maxInput bounds what is read; no assertion is longer.
+const maxInput = 1 << 20
+
+// readAssertion takes an argument as an assertion, unless it names a file.
+func readAssertion(stdin io.Reader, args []string) (string, error) {
+	if len(args) == 1 && args[0] != "-" {
+		file, err := os.Open(args[0])
+		if err != nil {
+			if strings.Count(args[0], ".") >= 2 && !strings.ContainsAny(args[0], "/\\ ") {
+				return args[0], nil
+			}
+			return "", fmt.Errorf("reading assertion: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		stdin = file
+	}
+	text, err := io.ReadAll(io.LimitReader(stdin, maxInput))
+	if err != nil {
+		return "", fmt.Errorf("reading assertion: %w", err)
+	}
+	// People copy whole header lines.
+	assertion := strings.TrimSpace(string(text))
+	if name, value, ok := strings.Cut(assertion, ":"); ok && strings.EqualFold(name, verifier.AssertionHeader) {
+		assertion = strings.TrimSpace(value)
+	}
+	if assertion == "" {
+		return "", errors.New("reading assertion: there is none; give it as an argument, a file, or on standard input")
+	}
+	return assertion, nil
+}
+
+// check returns what to check with. Keys that cannot be had are an error; no
+// keys at all are not.
+func (f *inspectFlags) check(ctx context.Context) (verifier.KeySource, verifier.Options, error) {
+	if f.config != "" {
+		return f.checkForApp(ctx)
+	}
+	if f.app != "" {
+		return nil, verifier.Options{}, &exit{exitUsage, errors.New("--app needs --config")}
+	}
+	o := verifier.Options{Issuer: f.issuer, Algorithms: []string{verifier.ES256, verifier.RS256}, MaxBytes: maxInput}
+	if f.audience != "" {
+		o.Audience = []string{f.audience}
+	}
+	var (
+		keys []verifier.Key
+		err  error
+	)
+	switch {
+	case f.jwksURL != "":
+		source, err := server.FetchKeys(ctx, &config.Issuer{
+			Name: "--jwks-url", JWKSURL: f.jwksURL, CAFile: f.caFile, InsecureHTTP: f.insecureHTTP,
+		})
+		if err != nil {
+			return nil, o, &exit{exitUsage, fmt.Errorf("--jwks-url: %w", err)}
+		}
+		return source, o, nil
+	case f.jwksFile != "":
+		keys, err = readKeys(f.jwksFile, verifier.ParseJWKS)
+	case f.publicKey != "":
+		keys, err = readKeys(f.publicKey, verifier.ParsePEM)
+	default:
+		return nil, o, nil
+	}
+	if err != nil {
+		return nil, o, &exit{exitUsage, err}
+	}
+	return verifier.StaticKeys(keys...), o, nil
+}
+
+func readKeys(path string, parse func([]byte) ([]verifier.Key, error)) ([]verifier.Key, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading keys: %w", err)
+	}
+	keys, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// checkForApp returns what the app's first issuer checks with.
+func (f *inspectFlags) checkForApp(ctx context.Context) (verifier.KeySource, verifier.Options, error) {
+	c, err := config.Load(f.config)
+	if err != nil {
+		return nil, verifier.Options{}, &exit{exitUsage, err}
+	}
+	a, err := pickApp(c, f.app)
+	if err != nil {
+		return nil, verifier.Options{}, &exit{exitUsage, err}
+	}
+	i := a.Issuers[0]
+	keys, err := server.FetchKeys(ctx, i)
+	if err != nil {
+		return nil, verifier.Options{}, &exit{exitNo, fmt.Errorf("issuer %s: %w", i.Name, err)}
+	}
+	return keys, bridge.VerifierOptions(c, a, i, time.Now), nil
+}
+
+// live reports whether an assertion could still be used: it has not expired, and
+// nothing shows that it was never signed.
+func live(i *verifier.Inspection, now time.Time) bool {
+	forged := slices.ContainsFunc(i.Checks, func(c verifier.Check) bool { return c.Name == "signature" && c.Outcome == verifier.Failed })
+	exp, ok := i.Claims["exp"].(float64)
+	return ok && !forged && now.Before(unixTime(exp))
+}
+
+func unixTime(seconds float64) time.Time { return time.Unix(int64(seconds), 0).UTC() }
+
+// inspectionJSON is the JSON form of an inspection.
+func inspectionJSON(i *verifier.Inspection) any {
+	type check struct {
+		Check   string           `json:"check"`
+		Outcome verifier.Outcome `json:"outcome"`
+		Reason  verifier.Reason  `json:"reason,omitempty"`
+		Detail  string           `json:"detail,omitempty"`
+	}
+	checks := make([]check, len(i.Checks))
+	for n, c := range i.Checks {
+		checks[n] = check{c.Name, c.Outcome, c.Reason, c.Detail}
+	}
+	return struct {
+		Valid  bool           `json:"valid"`
+		Header map[string]any `json:"header"`
+		Claims map[string]any `json:"claims"`
+		Checks []check        `json:"checks"`
+	}{i.Valid(), i.Header, i.Claims, checks}
+}
+
+func printInspection(w io.Writer, i *verifier.Inspection, now time.Time) error {
+	p := printer{w: w}
+	p.printf("Header\n")
+	printMembers(&p, i.Header, now)
+	p.printf("\nClaims\n")
+	printMembers(&p, i.Claims, now)
+	p.printf("\nChecks\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	rows := printer{w: t}
+	for _, c := range i.Checks {
+		detail := c.Detail
+		if c.Reason != "" {
+			detail = fmt.Sprintf("%s (%s)", detail, c.Reason)
+		}
+		rows.printf("  %s\t%s\t%s\n", c.Outcome, c.Name, detail)
+	}
+	return cmp.Or(p.err, rows.err, t.Flush())
+}
