@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
@@ -14,7 +16,30 @@ import (
 // source is one issuer whose assertions an app accepts.
 type source struct {
 	header   string // canonical
+	bearer   bool   // the assertion follows "Bearer "
 	verifier *verifier.Verifier
+}
+
+// bearerPrefix is compared without case (RFC 9110 §11.1).
+const bearerPrefix = "Bearer "
+
+// present reports whether a request has something for this source to verify. An
+// Authorization header of another scheme is none of its business.
+func (s *source) present(h http.Header) bool {
+	values := h[s.header]
+	if !s.bearer {
+		return len(values) > 0
+	}
+	return slices.ContainsFunc(values, func(v string) bool {
+		return len(v) >= len(bearerPrefix) && strings.EqualFold(v[:len(bearerPrefix)], bearerPrefix)
+	})
+}
+
+func (s *source) verify(ctx context.Context, h http.Header) (*verifier.Principal, error) {
+	if values := h[s.header]; s.bearer && len(values) == 1 && s.present(h) {
+		return s.verifier.Verify(ctx, values[0][len(bearerPrefix):])
+	}
+	return s.verifier.VerifyHeader(ctx, h, s.header)
 }
 
 func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {
@@ -24,13 +49,21 @@ func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 		}
-		v, err := verifier.New(keys, VerifierOptions(c, a, i, d.Now))
+		v, err := NewVerifier(keys, c, a, i, d.Now)
 		if err != nil {
 			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 		}
-		sources[n] = source{http.CanonicalHeaderKey(i.Header), v}
+		sources[n] = source{http.CanonicalHeaderKey(i.Header), i.Bearer, v}
 	}
 	return sources, nil
+}
+
+// NewVerifier returns the verifier of a for assertions of i.
+func NewVerifier(keys verifier.KeySource, c *config.Config, a *config.App, i *config.Issuer, now func() time.Time) (*verifier.Verifier, error) {
+	if i.DiscoveryURL != "" {
+		return verifier.NewOIDC(keys, VerifierOptions(c, a, i, now))
+	}
+	return verifier.New(keys, VerifierOptions(c, a, i, now))
 }
 
 // VerifierOptions are what a insists on in assertions of i.
@@ -41,7 +74,7 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 	}
 	return verifier.Options{
 		Issuer:     i.ExpectedIssuer(a.Host),
-		Audience:   []string{a.Audience},
+		Audience:   []string{a.AudienceOf(i)},
 		Algorithms: i.Algorithms,
 		Leeway:     leeway,
 		MaxBytes:   c.Server.MaxAssertionBytes,
@@ -56,18 +89,19 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 // the deciding one are not looked at.
 func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, error) {
 	deciding := a.sources[0].header
-	for _, s := range a.sources {
-		if len(h[s.header]) > 0 {
+	for i := range a.sources {
+		if s := &a.sources[i]; s.present(h) {
 			deciding = s.header
 			break
 		}
 	}
 	var first error
-	for _, s := range a.sources {
+	for i := range a.sources {
+		s := &a.sources[i]
 		if s.header != deciding {
 			continue
 		}
-		p, err := s.verifier.VerifyHeader(ctx, h, deciding)
+		p, err := s.verify(ctx, h)
 		if err == nil {
 			return p, nil
 		}

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 )
@@ -24,12 +26,13 @@ type claims struct {
 // depth, invalid UTF-8 and trailing data: where two readers of one text could
 // differ, there is no reading.
 func decodeObject(data []byte) (map[string]any, error) {
-	var members map[string]any
-	if err := json.Unmarshal(data, &members); err != nil {
+	var value any // quicker than a map: the library has a path for it
+	if err := json.Unmarshal(data, &value); err != nil {
 		// The library's message may quote the input; it stays here.
-		return nil, errors.New("not one JSON object with distinct names in UTF-8")
+		return nil, errors.New("not one JSON text with distinct names in UTF-8")
 	}
-	if members == nil {
+	members, ok := value.(map[string]any)
+	if !ok {
 		return nil, errors.New("not a JSON object")
 	}
 	return members, nil
@@ -41,15 +44,26 @@ func decodeObject(data []byte) (map[string]any, error) {
 var known = [...]string{"iss", "aud", "exp", "nbf", "iat", "sub", "user", "email", "name", "groups", "sid", "jti"}
 
 func parseClaims(payload []byte) (*claims, *Error) {
+	c, refusal := readClaims(payload)
+	if refusal != nil {
+		return nil, refusal
+	}
+	// Pomerium writes the subject twice; it never lets them differ.
+	if user, present := c.principal.Claims["user"]; present && user != any(c.principal.Subject) {
+		return nil, refuse(ReasonClaims, "user differs from sub")
+	}
+	return c, nil
+}
+
+// readClaims is parseClaims without what only Pomerium promises.
+func readClaims(payload []byte) (*claims, *Error) {
 	members, err := decodeObject(payload)
 	if err != nil {
 		return nil, refuse(ReasonClaims, "payload: %w", err)
 	}
 	for name := range members {
-		for _, k := range known {
-			if name != k && len(name) == len(k) && strings.EqualFold(name, k) {
-				return nil, refuse(ReasonClaims, "a claim differs from %q only by case", k)
-			}
+		if isCaseVariant(name, known[:]) {
+			return nil, refuse(ReasonClaims, "a claim's name differs from a known one only by case")
 		}
 	}
 	r := claimReader{members: members}
@@ -71,25 +85,28 @@ func parseClaims(payload []byte) (*claims, *Error) {
 		notBefore: r.time("nbf"),
 		principal: p,
 	}
-	if r.err == nil {
-		r.err = checkPerson(p, r.text("user"))
-	}
 	if r.err != nil {
 		return nil, refuse(ReasonClaims, "%w", r.err)
 	}
+	if err := checkPerson(p); err != nil {
+		return nil, refuse(ReasonClaims, "%w", err)
+	}
 	return c, nil
+}
+
+// isCaseVariant folds as encoding/json does, by Unicode: "\u017fub", with a long
+// s, is "sub" to it.
+func isCaseVariant(name string, of []string) bool {
+	return !slices.Contains(of, name) &&
+		slices.ContainsFunc(of, func(k string) bool { return strings.EqualFold(name, k) })
 }
 
 // checkPerson refuses a subject or an email that code further on could read in
 // two ways. An email with two "@" has been taken for another domain's more than
 // once (CVE-2026-40574 for one).
-func checkPerson(p *Principal, user string) error {
+func checkPerson(p *Principal) error {
 	if hasControl(p.Subject) {
 		return errors.New("sub has control characters")
-	}
-	// Pomerium writes the subject twice; it never lets them differ.
-	if user != "" && user != p.Subject {
-		return errors.New("user differs from sub")
 	}
 	if p.Email == "" {
 		return nil
@@ -98,10 +115,17 @@ func checkPerson(p *Principal, user string) error {
 	if local == "" || domain == "" || strings.Contains(domain, "@") {
 		return errors.New("email is not of the form local@domain with one @")
 	}
-	if hasControl(p.Email) || strings.ContainsAny(p.Email, " ,;<>\"") {
-		return errors.New("email has spaces, separators or control characters")
+	if strings.ContainsFunc(p.Email, notInEmail) {
+		return errors.New("email has spaces, separators or invisible characters")
 	}
 	return nil
+}
+
+// notInEmail is true of what would make two addresses of one, or make two that
+// differ look the same: separators, every space, controls, and format
+// characters such as U+200B and U+202E.
+func notInEmail(r rune) bool {
+	return strings.ContainsRune(" ,;<>\"", r) || !unicode.IsPrint(r)
 }
 
 func hasControl(s string) bool {

@@ -20,41 +20,50 @@ const maxKeyIDBytes = 256
 // parseCompact is stricter than RFC 7515 wherever leniency has let two parsers
 // read one text differently. It never looks at the payload's content.
 func parseCompact(s string) (compact, *Error) {
+	c, header, err := splitCompact(s)
+	if err != nil {
+		return compact{}, err
+	}
+	if err := c.readHeader(header); err != nil {
+		return compact{}, err
+	}
+	return c, nil
+}
+
+// splitCompact decodes the three parts, and the header's JSON.
+func splitCompact(s string) (compact, map[string]any, *Error) {
 	header, rest, ok := strings.Cut(s, ".")
 	if !ok {
-		return compact{}, refuse(ReasonMalformed, "not three parts")
+		return compact{}, nil, refuse(ReasonMalformed, "not three parts")
 	}
 	payload, signature, ok := strings.Cut(rest, ".")
 	if !ok || strings.Contains(signature, ".") {
-		return compact{}, refuse(ReasonMalformed, "not three parts")
+		return compact{}, nil, refuse(ReasonMalformed, "not three parts")
 	}
 	var (
 		c   = compact{signingInput: s[:len(header)+1+len(payload)]}
 		raw []byte
 	)
 	if raw, ok = decodeBase64URL(header); !ok || len(raw) == 0 {
-		return compact{}, refuse(ReasonMalformed, "header is not canonical base64url")
+		return compact{}, nil, refuse(ReasonMalformed, "header is not canonical base64url")
 	}
 	if c.payload, ok = decodeBase64URL(payload); !ok {
-		return compact{}, refuse(ReasonMalformed, "payload is not canonical base64url")
+		return compact{}, nil, refuse(ReasonMalformed, "payload is not canonical base64url")
 	}
 	if c.signature, ok = decodeBase64URL(signature); !ok || len(c.signature) == 0 {
-		return compact{}, refuse(ReasonMalformed, "signature is not canonical base64url")
+		return compact{}, nil, refuse(ReasonMalformed, "signature is not canonical base64url")
 	}
-	if err := c.parseHeader(raw); err != nil {
-		return compact{}, err
-	}
-	return c, nil
-}
-
-// parseHeader allows the three members that Pomerium writes. Whatever else a
-// header could say (crit, b64, jwk, jku, x5u, x5c, zip) would have to be acted
-// on or ignored, and both have been attacks.
-func (c *compact) parseHeader(raw []byte) *Error {
 	members, err := decodeObject(raw)
 	if err != nil {
-		return refuse(ReasonMalformed, "header: %w", err)
+		return compact{}, nil, refuse(ReasonMalformed, "header: %w", err)
 	}
+	return c, members, nil
+}
+
+// readHeader allows the three members that Pomerium writes. Whatever else a
+// header could say (crit, b64, jwk, jku, x5u, x5c, zip) would have to be acted
+// on or ignored, and both have been attacks.
+func (c *compact) readHeader(members map[string]any) *Error {
 	for name, value := range members {
 		text, isString := value.(string)
 		if !isString {
@@ -84,15 +93,12 @@ func (c *compact) parseHeader(raw []byte) *Error {
 
 var base64URL = base64.RawURLEncoding.Strict()
 
-// decodeBase64URL accepts only the one canonical spelling of the bytes: no
-// padding, no line breaks (which encoding/base64 would skip), no left-over bits.
+// decodeBase64URL accepts only the one canonical spelling of the bytes.
+// encoding/base64 refuses padding, other alphabets and left-over bits, but skips
+// line breaks.
 func decodeBase64URL(s string) ([]byte, bool) {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return nil, false
-		}
+	if strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 {
+		return nil, false
 	}
 	b, err := base64URL.DecodeString(s)
 	return b, err == nil

@@ -18,17 +18,31 @@ import (
 // Bounds of one fetch: the JWKS endpoint is trusted for its keys, not with our
 // time or memory.
 const (
-	fetchTimeout = 5 * time.Second
-	maxJWKSBytes = 1 << 20
+	fetchTimeout           = 5 * time.Second
+	maxJWKSBytes           = 1 << 20
+	maxResponseHeaderBytes = 64 << 10
 )
 
 // NewKeyClient returns a client for fetching keys: 5 s in all, TLS 1.2 or
 // later, and no redirects to another host, since whoever answers there would
 // be trusted as the issuer. roots are the CAs to trust; nil: the system's.
-func NewKeyClient(roots *x509.CertPool) *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	t.MaxIdleConnsPerHost = 1
+// certificate, where it is not nil, returns the certificate to show to servers
+// that ask for one, and is called for each connection, so that it may change.
+func NewKeyClient(roots *x509.CertPool, certificate func() (*tls.Certificate, error)) *http.Client {
+	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if certificate != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate() }
+	}
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: fetchTimeout}).DialContext,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    fetchTimeout,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    1,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxResponseHeaderBytes,
+	}
 	return &http.Client{Transport: t, Timeout: fetchTimeout, CheckRedirect: sameHost}
 }
 
@@ -47,7 +61,7 @@ func sameHost(next *http.Request, via []*http.Request) error {
 // allowHTTP.
 func CheckKeyURL(rawURL string, allowHTTP bool) error {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Hostname() == "" {
 		return errors.New("not an absolute URL such as https://app.example.com/.well-known/pomerium/jwks.json")
 	}
 	if u.User != nil || u.Fragment != "" {
@@ -76,12 +90,15 @@ func isLoopback(host string) bool {
 // jwksAnswer is what one fetch brought.
 type jwksAnswer struct {
 	keys      []Key
+	jwks      []byte // as it was sent
 	etag      string
 	unchanged bool          // 304: the keys are still the ones of the given ETag
 	maxAge    time.Duration // within bounds
 }
 
 func fetchJWKS(ctx context.Context, client *http.Client, rawURL, etag string) (jwksAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout) // the client may have no limit
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
 		return jwksAnswer{}, fmt.Errorf("fetching JWKS: %w", err)
@@ -98,6 +115,9 @@ func fetchJWKS(ctx context.Context, client *http.Client, rawURL, etag string) (j
 	answer := jwksAnswer{etag: resp.Header.Get("ETag"), maxAge: maxAge(resp.Header.Get("Cache-Control"))}
 	switch resp.StatusCode {
 	case http.StatusNotModified:
+		if etag == "" {
+			return jwksAnswer{}, errors.New("fetching JWKS: 304 Not Modified to a request without a condition")
+		}
 		answer.unchanged = true
 		return answer, nil
 	case http.StatusOK:
@@ -112,6 +132,7 @@ func fetchJWKS(ctx context.Context, client *http.Client, rawURL, etag string) (j
 		return jwksAnswer{}, fmt.Errorf("fetching JWKS: body over %d bytes", maxJWKSBytes)
 	}
 	// The body stays out of the error: it is another party's text.
+	answer.jwks = body
 	answer.keys, err = ParseJWKS(body)
 	return answer, err
 }

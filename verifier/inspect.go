@@ -83,8 +83,7 @@ func decodeAnyhow(segment string) map[string]any {
 
 func (i *Inspection) add(name string, err error, passed string) bool {
 	c := Check{Name: name, Outcome: Passed, Detail: passed}
-	var refusal *Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Error](err); ok {
 		c = Check{Name: name, Outcome: Failed, Reason: refusal.Reason, Detail: refusal.Err.Error()}
 	} else if err != nil {
 		c = Check{Name: name, Outcome: Failed, Detail: err.Error()}

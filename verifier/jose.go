@@ -37,6 +37,7 @@ type jwkMembers struct {
 	Operations []string       `json:"key_ops"`
 	Algorithm  *string        `json:"alg"`
 	Private    jsontext.Value `json:"d"`
+	Prime      jsontext.Value `json:"p"` // of an RSA key: as good as "d"
 	Symmetric  jsontext.Value `json:"k"`
 }
 
@@ -70,7 +71,7 @@ func ParseJWKS(data []byte) ([]Key, error) {
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return nil, fmt.Errorf("parsing JWKS: key %d is not a JWK", i+1)
 		}
-		if m.Private != nil || m.Symmetric != nil || m.KeyType == "oct" {
+		if m.Private != nil || m.Prime != nil || m.Symmetric != nil || m.KeyType == "oct" {
 			return nil, fmt.Errorf("parsing JWKS: key %d is a private or symmetric key: "+
 				"whoever can read this set can sign; replace the signing key at its issuer", i+1)
 		}

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -13,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 )
 
@@ -25,7 +27,7 @@ const (
 // Key is one vetted public key of an issuer.
 type Key struct {
 	// ID is the key ID as the issuer publishes it; empty only where a JWKS
-	// holds a single key without one.
+	// holds a key without one.
 	ID string
 	// Algorithm is ES256 or RS256: the only one this key is for.
 	Algorithm string
@@ -74,9 +76,11 @@ func (s staticKeys) Key(_ context.Context, keyID string) (Key, error) { return s
 
 // ParsePEM reads public keys (PKIX "PUBLIC KEY" blocks) and certificates. Each
 // key's ID is the one that Pomerium gives it: its RFC 7638 thumbprint in hex.
+// Of a certificate the key alone counts: neither its dates nor who issued it.
 // A private key is an error: the verifier's machine has no business with it.
 func ParsePEM(data []byte) ([]Key, error) {
 	var keys []Key
+	begun := bytes.Count(data, []byte("-----BEGIN "))
 	for n := 1; ; n++ {
 		var block *pem.Block
 		block, data = pem.Decode(data)
@@ -93,6 +97,10 @@ func ParsePEM(data []byte) ([]Key, error) {
 		}
 		k.ID = thumbprint(k.Public)
 		keys = append(keys, k)
+	}
+	if len(keys) < begun {
+		// encoding/pem skips what it cannot read, without a word.
+		return nil, fmt.Errorf("%d PEM blocks begin, but only %d can be read", begun, len(keys))
 	}
 	if len(keys) == 0 {
 		return nil, errors.New("no PEM block found; a public key starts with -----BEGIN PUBLIC KEY-----")
@@ -141,7 +149,8 @@ func vet(public crypto.PublicKey) (Key, error) {
 		if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 			return Key{}, fmt.Errorf("an RSA key of %d bits; %d to %d are accepted", bits, minRSABits, maxRSABits)
 		}
-		if k.E < 3 || k.E%2 == 0 || k.N.Bit(0) == 0 {
+		// crypto/rsa takes no exponent over 31 bits.
+		if k.E < 3 || k.E > math.MaxInt32 || k.E%2 == 0 || k.N.Bit(0) == 0 {
 			return Key{}, errors.New("an RSA key with a modulus or exponent that no RSA key has")
 		}
 		return Key{Algorithm: RS256, Public: k}, nil

@@ -10,7 +10,7 @@ type Principal struct {
 	// it stays the same for one person; email addresses do not.
 	Subject string
 	// Email is the "email" claim: empty, or text with exactly one "@" and
-	// neither spaces, commas nor control characters.
+	// neither spaces, separators nor invisible characters.
 	Email string
 	// Name is the "name" claim, a display name; may be empty.
 	Name string

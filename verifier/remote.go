@@ -1,8 +1,9 @@
 package verifier
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -34,7 +35,8 @@ const (
 type RemoteKeysOptions struct {
 	// URL of the JWKS; required. https, unless AllowHTTP.
 	URL string
-	// Client fetches it; nil: NewKeyClient(nil).
+	// Client fetches it; nil: NewKeyClient(nil, nil). Another client decides itself
+	// which redirects it follows.
 	Client *http.Client
 	// AllowHTTP lets URL be plain HTTP: whoever is on the way can then sign
 	// in as anyone. Loopback hosts are always allowed.
@@ -42,6 +44,9 @@ type RemoteKeysOptions struct {
 	// MaxStale is how long the last good keys are trusted while the issuer
 	// does not answer; 0: 24 h.
 	MaxStale time.Duration
+	// CacheFile keeps the last good keys for the next start; "": nowhere. Its
+	// directory must be writable for nobody else.
+	CacheFile string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Log receives the outcome of fetches that change something; nil: none.
@@ -56,8 +61,9 @@ type RemoteKeys struct {
 	state   atomic.Pointer[remoteState] // nil until the first good fetch
 	refetch chan struct{}               // capacity 1: an unknown key ID was seen
 
-	fetching    sync.Mutex   // single flight
-	lastUnknown atomic.Int64 // when an unknown key ID last caused a fetch, Unix ns
+	fetching    chan struct{} // capacity 1: single flight
+	lastUnknown atomic.Int64  // when an unknown key ID last caused a fetch, Unix ns
+	stored      time.Time     // when CacheFile was last written; guarded by fetching
 
 	mu        sync.Mutex // guards what follows
 	lastError error
@@ -68,6 +74,7 @@ type RemoteKeys struct {
 type remoteState struct {
 	set       keySet
 	keys      []Key
+	jwks      []byte // as published; nil if from the cache
 	etag      string
 	confirmed time.Time // when the issuer last said that these are its keys
 }
@@ -94,7 +101,7 @@ func NewRemoteKeys(o RemoteKeysOptions) (*RemoteKeys, error) {
 		return nil, err
 	}
 	if o.Client == nil {
-		o.Client = NewKeyClient(nil)
+		o.Client = NewKeyClient(nil, nil)
 	}
 	if o.MaxStale <= 0 {
 		o.MaxStale = DefaultMaxStale
@@ -105,7 +112,42 @@ func NewRemoteKeys(o RemoteKeysOptions) (*RemoteKeys, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &RemoteKeys{o: o, refetch: make(chan struct{}, 1)}, nil
+	r := &RemoteKeys{o: o, refetch: make(chan struct{}, 1), fetching: make(chan struct{}, 1)}
+	r.loadCache()
+	return r, nil
+}
+
+// loadCache starts with the keys that were good when they were last fetched. They
+// are trusted for as long as if this process had fetched them then.
+func (r *RemoteKeys) loadCache() {
+	if r.o.CacheFile == "" {
+		return
+	}
+	keys, confirmed, err := keyFile{r.o.CacheFile}.load(r.o.URL, r.o.Now())
+	if err != nil {
+		r.o.Log.Warn("cached keys not used", "error", err)
+		return
+	}
+	if keys != nil {
+		r.state.Store(&remoteState{set: newKeySet(keys), keys: keys, confirmed: confirmed})
+		r.o.Log.Info("keys from the cache", "jwks_url", r.o.URL, "key_ids", keyIDs(keys), "confirmed_at", confirmed)
+	}
+}
+
+// cacheInterval is how often the cache is written although the keys are the same,
+// so that their age in it stays true enough.
+const cacheInterval = 10 * time.Minute
+
+// storeCache keeps s for the next start. Failing to is no reason to stop.
+func (r *RemoteKeys) storeCache(s *remoteState, changed bool) {
+	if r.o.CacheFile == "" || !changed && s.confirmed.Sub(r.stored) < cacheInterval {
+		return
+	}
+	if err := (keyFile{r.o.CacheFile}).store(r.o.URL, s.confirmed, s.jwks); err != nil {
+		r.o.Log.Warn("keys not cached", "error", err)
+		return
+	}
+	r.stored = s.confirmed
 }
 
 // Key returns the key of exactly this ID, from memory.
@@ -177,8 +219,12 @@ func (r *RemoteKeys) Refresh(ctx context.Context) error {
 
 // refresh returns how long the answer may be kept.
 func (r *RemoteKeys) refresh(ctx context.Context) (time.Duration, error) {
-	r.fetching.Lock()
-	defer r.fetching.Unlock()
+	select {
+	case r.fetching <- struct{}{}:
+		defer func() { <-r.fetching }()
+	case <-ctx.Done():
+		return 0, fmt.Errorf("fetching JWKS: waiting for another fetch: %w", ctx.Err())
+	}
 	old := r.state.Load()
 	var etag string
 	if old != nil {
@@ -186,21 +232,19 @@ func (r *RemoteKeys) refresh(ctx context.Context) (time.Duration, error) {
 	}
 	now := r.o.Now()
 	answer, err := fetchJWKS(ctx, r.o.Client, r.o.URL, etag)
-	if err == nil && answer.unchanged && old == nil {
-		err = errors.New("fetching JWKS: 304 Not Modified to a request without a condition")
-	}
 	r.recordOutcome(ctx, err)
 	if err != nil {
 		return 0, err
 	}
-	fresh := &remoteState{set: newKeySet(answer.keys), keys: answer.keys, etag: answer.etag, confirmed: now}
+	fresh := &remoteState{set: newKeySet(answer.keys), keys: answer.keys, jwks: answer.jwks, etag: answer.etag, confirmed: now}
 	if answer.unchanged {
-		fresh = &remoteState{set: old.set, keys: old.keys, etag: old.etag, confirmed: now}
+		fresh = &remoteState{set: old.set, keys: old.keys, jwks: old.jwks, etag: old.etag, confirmed: now}
 	}
+	r.state.Store(fresh)
+	r.storeCache(fresh, old == nil || !bytes.Equal(old.jwks, fresh.jwks))
 	if old == nil || !slices.Equal(keyIDs(old.keys), keyIDs(fresh.keys)) {
 		r.o.Log.LogAttrs(ctx, slog.LevelInfo, "keys changed", slog.String("jwks_url", r.o.URL), slog.Any("key_ids", keyIDs(fresh.keys)))
 	}
-	r.state.Store(fresh)
 	return answer.maxAge, nil
 }
 

@@ -40,8 +40,9 @@ type Options struct {
 // Verifier verifies the assertions of one issuer for one app. It is safe for
 // concurrent use.
 type Verifier struct {
-	keys KeySource
-	o    Options
+	keys     KeySource
+	o        Options
+	idTokens bool // made by NewOIDC
 }
 
 // New returns a Verifier. There is no default for issuer and audience and no
@@ -104,6 +105,9 @@ func (v *Verifier) Verify(ctx context.Context, assertion string) (*Principal, er
 	}
 	if len(assertion) > v.o.MaxBytes {
 		return nil, refuse(ReasonTooLarge, "%d bytes, over the limit of %d", len(assertion), v.o.MaxBytes)
+	}
+	if v.idTokens {
+		return v.verifyIDToken(ctx, assertion)
 	}
 	payload, err := v.verifySignature(ctx, assertion)
 	if err != nil {

@@ -45,6 +45,8 @@ type Server struct {
 	TrustedProxies []netip.Prefix
 	// MaxAssertionBytes is the size from which on assertions are refused unread.
 	MaxAssertionBytes int
+	// CacheDir is where fetched keys are kept for the next start; empty: nowhere.
+	CacheDir string
 	// DrainTimeout is how long requests may go on after the signal to stop.
 	DrainTimeout time.Duration
 }
@@ -68,16 +70,39 @@ type Issuer struct {
 	MaxStale time.Duration
 	// JWKSURL is where keys are fetched from.
 	JWKSURL string
+	// DiscoveryURL is the issuer URL of an OpenID provider, whose keys are
+	// found by discovery and whose ID tokens are the assertions.
+	DiscoveryURL string
+	// Audience is the "aud" of the issuer's assertions for apps that do not
+	// say; empty: the app's host.
+	Audience string
+	// Bearer says that the assertion follows "Bearer " in Header.
+	Bearer bool
 	// JWKSFile and PublicKeyFile are the files that Static came from.
 	JWKSFile      string
 	PublicKeyFile string
 	// CAFile holds the certificates that vouch for JWKSURL; empty: the system's.
 	CAFile string
+	// ClientCertFile and ClientKeyFile are shown to a server of JWKSURL that
+	// asks for a client certificate; both or neither.
+	ClientCertFile, ClientKeyFile string
 	// InsecureHTTP permits a JWKSURL without TLS beyond this machine.
 	InsecureHTTP bool
+	// Foreign: the issuer does not write the app's host as audience.
+	Foreign bool
 	// Static are the keys of JWKSFile or PublicKeyFile.
 	Static []verifier.Key
 }
+
+// The senders of assertions that are known by name.
+const (
+	SourcePomerium         = "pomerium"
+	SourceCloudflareAccess = "cloudflare-access"
+	SourceGoogleIAP        = "google-iap"
+)
+
+// Fetched reports whether the issuer's keys come over the network.
+func (i *Issuer) Fetched() bool { return i.JWKSURL != "" || i.DiscoveryURL != "" }
 
 // The forms in which Pomerium names the issuer of its assertions, its
 // jwt_issuer_format.
@@ -89,6 +114,8 @@ const (
 // ExpectedIssuer returns the "iss" that assertions for an app at host must have.
 func (i *Issuer) ExpectedIssuer(host string) string {
 	switch {
+	case i.DiscoveryURL != "":
+		return i.DiscoveryURL
 	case i.Iss != "":
 		return i.Iss
 	case i.Format == FormatURI:
@@ -109,7 +136,8 @@ type App struct {
 	// Issuers are whose assertions the app accepts, one or more. Where several
 	// use one header, they are asked in this order.
 	Issuers []*Issuer
-	// Audience is the "aud" that they must have.
+	// Audience is the "aud" that they must have, unless AudienceOf says
+	// otherwise.
 	Audience string
 	// AdapterName is the preset or the [adapter.NAME].
 	AdapterName string
@@ -126,6 +154,14 @@ type App struct {
 	Adapter adapter.Adapter
 	// Source is where the app stands, as "file:line".
 	Source string
+}
+
+// AudienceOf returns the "aud" that assertions of i must have for the app.
+func (a *App) AudienceOf(i *Issuer) string {
+	if i.Audience != "" && a.Audience == a.Host {
+		return i.Audience // the app does not say
+	}
+	return a.Audience
 }
 
 // Test is one policy test: what a person's role must be.

@@ -80,6 +80,9 @@ func (r *reporter) add(at place, format string, args ...any) {
 	r.record(at.doc.problem(at.path, format, args...))
 }
 
+// mute keeps problems of a key quiet that follow from one of another key.
+func (r *reporter) mute(at place) { r.spoilt[at] = true }
+
 // spoil reports a problem with the key at path and keeps later ones quiet.
 func (r *reporter) spoil(at place, format string, args ...any) {
 	r.add(at, format, args...)

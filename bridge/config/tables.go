@@ -25,9 +25,14 @@ type serverTable struct {
 	TrustedProxies    []string      `toml:"trusted_proxies"`
 	MaxAssertionBytes int           `toml:"max_assertion_bytes"`
 	DrainTimeout      time.Duration `toml:"drain_timeout"`
+	CacheDir          string        `toml:"cache_dir"`
 }
 
 type issuerTable struct {
+	Source        string        `toml:"source"`
+	DiscoveryURL  string        `toml:"discovery_url"`
+	Audience      string        `toml:"audience"`
+	Bearer        bool          `toml:"bearer"`
 	JWKSURL       string        `toml:"jwks_url"`
 	JWKSFile      string        `toml:"jwks_file"`
 	PublicKeyFile string        `toml:"public_key_file"`
@@ -38,6 +43,8 @@ type issuerTable struct {
 	Leeway        time.Duration `toml:"leeway"`
 	MaxStale      time.Duration `toml:"max_stale"`
 	CAFile        string        `toml:"ca_file"`
+	ClientCert    string        `toml:"client_cert_file"`
+	ClientKey     string        `toml:"client_key_file"`
 	InsecureHTTP  bool          `toml:"insecure_http"`
 }
 
@@ -84,6 +91,7 @@ func (t *serverTable) setDefaults() {
 
 func (t *issuerTable) setDefaults() {
 	*t = issuerTable{
+		Source:     SourcePomerium,
 		Header:     "X-Pomerium-Jwt-Assertion",
 		Algorithms: []string{verifier.ES256},
 		Format:     FormatHost,

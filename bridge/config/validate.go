@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,7 +56,27 @@ func (l *loader) validServer() Server {
 		TrustedProxies:    l.validProxies(at.key("trusted_proxies"), t.TrustedProxies),
 		MaxAssertionBytes: t.MaxAssertionBytes,
 		DrainTimeout:      t.DrainTimeout,
+		CacheDir:          l.validCacheDir(at.key("cache_dir"), t.CacheDir),
 	}
+}
+
+// validCacheDir returns the directory for keys. Whoever can write there can sign
+// in as anyone.
+func (l *loader) validCacheDir(at place, written string) string {
+	if written == "" {
+		return ""
+	}
+	dir := resolvePath(at, written)
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		l.report.add(at, "%v: make the directory, for ssobridge's user alone", err)
+	case !info.IsDir():
+		l.report.add(at, "%s is no directory", dir)
+	case info.Mode().Perm()&0o022 != 0:
+		l.report.add(at, "%s can be written by others, who could put their own keys there: chmod 700", dir)
+	}
+	return dir
 }
 
 func (l *loader) checkListen(at place, address, example string) {

@@ -31,6 +31,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 		a.Audience = a.Host
 	}
 	l.checkPositive(at.key("timeout"), t.Timeout, "60s")
+	l.checkAudience(at, a)
 
 	opened := l.openAdapter(at.key("adapter"), a)
 	a.Adapter = opened.adapter

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"crypto/tls"
 	"crypto/x509"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,7 +20,12 @@ const maxLeeway = 5 * time.Minute
 
 func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 	t, at := e.table, e.at
+	l.applySource(at, &t)
 	i := &Issuer{
+		DiscoveryURL:  t.DiscoveryURL,
+		Audience:      t.Audience,
+		Bearer:        t.Bearer,
+		Foreign:       t.DiscoveryURL != "" || t.Source != SourcePomerium,
 		Name:          e.name,
 		Header:        t.Header,
 		Algorithms:    t.Algorithms,
@@ -31,7 +38,11 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 		PublicKeyFile: resolvePath(at, t.PublicKeyFile),
 		CAFile:        resolvePath(at, t.CAFile),
 		InsecureHTTP:  t.InsecureHTTP,
+
+		ClientCertFile: resolvePath(at, t.ClientCert),
+		ClientKeyFile:  resolvePath(at, t.ClientKey),
 	}
+	l.checkClientCert(at, i)
 	l.checkAlgorithms(at.key("algorithms"), t.Algorithms)
 	l.checkHeader(at.key("header"), t.Header)
 	l.checkExpectedIssuer(at, t)
@@ -39,6 +50,7 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 		l.report.add(at.key("leeway"), `%s is not between 0 and 5 minutes: "60s" suits clocks that NTP sets`, t.Leeway)
 	}
 	l.checkPositive(at.key("max_stale"), t.MaxStale, "24h")
+	l.checkNotBlank(at.key("audience"), t.Audience, "leave the key out to expect each app's host")
 	l.keySource(at, i)
 	return i
 }
@@ -78,15 +90,17 @@ func (l *loader) checkExpectedIssuer(at place, t issuerTable) {
 // that are in a file.
 func (l *loader) keySource(at place, i *Issuer) {
 	var given []string
-	for _, key := range []string{"jwks_url", "jwks_file", "public_key_file"} {
+	for _, key := range []string{"jwks_url", "jwks_file", "public_key_file", "discovery_url"} {
 		if at.doc.has(at.key(key).path) {
 			given = append(given, key)
 		}
 	}
 	switch {
+	case len(given) == 0 && i.JWKSURL != "": // known from the source
+		given = []string{"jwks_url"}
 	case len(given) == 0:
 		l.report.add(at.key("jwks_url"),
-			`missing: say where the keys are, such as "https://grafana.example.com/.well-known/pomerium/jwks.json", or give jwks_file or public_key_file`)
+			`missing: say where the keys are, such as "https://grafana.example.com/.well-known/pomerium/jwks.json", or give jwks_file, public_key_file or discovery_url`)
 		return
 	case len(given) > 1:
 		l.report.add(at.key(given[1]), "a second source of keys beside %s: keep one of %s", given[0], quoteList(given))
@@ -97,6 +111,8 @@ func (l *loader) keySource(at place, i *Issuer) {
 		l.checkJWKSURL(at, i)
 	case "jwks_file":
 		i.Static = l.readKeys(at.key("jwks_file"), i, i.JWKSFile, verifier.ParseJWKS)
+	case "discovery_url":
+		l.checkDiscovery(at, i)
 	case "public_key_file":
 		i.Static = l.readKeys(at.key("public_key_file"), i, i.PublicKeyFile, verifier.ParsePEM)
 	}
@@ -138,8 +154,8 @@ func (l *loader) readKeys(at place, i *Issuer, path string, parse func([]byte) (
 }
 
 func (l *loader) checkCAFile(at place, i *Issuer) {
-	if i.JWKSURL == "" {
-		l.report.add(at, "has no effect without jwks_url: remove it")
+	if !i.Fetched() {
+		l.report.add(at, "has no effect without jwks_url or discovery_url: remove it")
 		return
 	}
 	data, err := readRegular(i.CAFile)
@@ -149,6 +165,34 @@ func (l *loader) checkCAFile(at place, i *Issuer) {
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(data) {
 		l.report.add(at, "%s: no certificate found; one starts with -----BEGIN CERTIFICATE-----", i.CAFile)
+	}
+}
+
+func (l *loader) checkClientCert(at place, i *Issuer) {
+	cert, key := at.key("client_cert_file"), at.key("client_key_file")
+	switch {
+	case i.ClientCertFile == "" && i.ClientKeyFile == "":
+		return
+	case i.ClientKeyFile == "":
+		l.report.add(cert, "needs client_key_file, its private key")
+		return
+	case i.ClientCertFile == "":
+		l.report.add(key, "needs client_cert_file, the certificate of the key")
+		return
+	case !i.Fetched():
+		l.report.add(cert, "has no effect without jwks_url or discovery_url: remove it")
+		return
+	}
+	l.checkSecretFile(key, i.ClientKeyFile)
+	if _, err := tls.LoadX509KeyPair(i.ClientCertFile, i.ClientKeyFile); err != nil {
+		l.report.add(cert, "%v", err)
+	}
+}
+
+// checkSecretFile refuses files that everybody on the machine can read.
+func (l *loader) checkSecretFile(at place, path string) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
+		l.report.add(at, "%s is readable for everybody on this machine: chmod 600", path)
 	}
 }
 

@@ -38,7 +38,7 @@ type issuerState struct {
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	body := readiness{Ready: true, Draining: s.state.draining.Load()}
 	for _, i := range s.state.issuers() {
-		d := describe(i.issuer, i.remote)
+		d := describe(i.issuer, i.fetched)
 		st := issuerState{Issuer: d.Issuer, Ready: d.Usable, KeyIDs: []string{}, Error: d.LastError}
 		for _, k := range d.Keys {
 			st.KeyIDs = append(st.KeyIDs, k.ID)

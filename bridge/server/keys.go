@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/verifier"
 )
 
 // IssuerKeys describes one issuer's keys for operators. Its JSON form is an
@@ -37,14 +36,14 @@ type KeyInfo struct {
 	Algorithm string `json:"algorithm"`
 }
 
-// describe tells what keys an issuer has; remote is nil if they are in a file.
-func describe(i *config.Issuer, remote *verifier.RemoteKeys) IssuerKeys {
+// describe tells what keys an issuer has; fetched is nil if they are in a file.
+func describe(i *config.Issuer, fetched fetchedKeys) IssuerKeys {
 	d := IssuerKeys{Issuer: i.Name, Keys: []KeyInfo{}}
 	keys := i.Static
-	if remote == nil {
+	if fetched == nil {
 		d.From, d.Usable = i.JWKSFile+i.PublicKeyFile, true // one of them is empty
 	} else {
-		st := remote.Status()
+		st := fetched.Status()
 		d.From, d.Usable, keys = st.URL, st.Usable, st.Keys
 		if !st.ConfirmedAt.IsZero() {
 			d.ConfirmedAt = &st.ConfirmedAt
@@ -66,7 +65,7 @@ func describe(i *config.Issuer, remote *verifier.RemoteKeys) IssuerKeys {
 func (s *server) describeKeys(w http.ResponseWriter, _ *http.Request) {
 	all := []IssuerKeys{}
 	for _, i := range s.state.issuers() {
-		all = append(all, describe(i.issuer, i.remote))
+		all = append(all, describe(i.issuer, i.fetched))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(all) // the client may have gone
@@ -77,17 +76,17 @@ func (s *server) describeKeys(w http.ResponseWriter, _ *http.Request) {
 func FetchIssuerKeys(ctx context.Context, c *config.Config) []IssuerKeys {
 	all := make([]IssuerKeys, len(c.Issuers))
 	for n, i := range c.Issuers {
-		if i.JWKSURL == "" {
+		if !i.Fetched() {
 			all[n] = describe(i, nil)
 			continue
 		}
-		remote, err := NewRemoteKeys(i, nil)
+		fetched, err := openFetchedKeys(i, "", nil)
 		if err != nil {
-			all[n] = IssuerKeys{Issuer: i.Name, From: i.JWKSURL, Keys: []KeyInfo{}, LastError: err.Error()}
+			all[n] = IssuerKeys{Issuer: i.Name, From: i.JWKSURL + i.DiscoveryURL, Keys: []KeyInfo{}, LastError: err.Error()}
 			continue
 		}
-		_ = remote.Refresh(ctx) // its error is in the status
-		all[n] = describe(i, remote)
+		_ = fetched.Refresh(ctx) // its error is in the status
+		all[n] = describe(i, fetched)
 	}
 	return all
 }

@@ -2,12 +2,9 @@ package server
 
 import (
 	"context"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,22 +28,15 @@ type state struct {
 	running    sync.WaitGroup
 
 	mu         sync.Mutex
-	keys       map[keysID]*remoteKeys
+	keys       map[keysID]*runningKeys
 	transports map[transportID]*http.Transport
 	inUse      []issuerKeys
 }
 
-// keysID is everything that an issuer's fetched keys depend on. The issuer's
-// name is part of it: keys are never shared between issuers.
-type keysID struct {
-	issuer, url, caFile string
-	insecureHTTP        bool
-	maxStale            time.Duration
-}
-
-type remoteKeys struct {
-	*verifier.RemoteKeys
-	stop context.CancelFunc
+// runningKeys are fetched keys with what stops their fetching.
+type runningKeys struct {
+	fetchedKeys
+	stop context.CancelFunc // nil until commit
 }
 
 type transportID struct {
@@ -54,18 +44,18 @@ type transportID struct {
 	timeout  time.Duration
 }
 
-// issuerKeys are the keys of one issuer of the configuration in force; remote is
+// issuerKeys are the keys of one issuer of the configuration in force; fetched is
 // nil if they came from a file.
 type issuerKeys struct {
-	issuer *config.Issuer
-	remote *verifier.RemoteKeys
+	issuer  *config.Issuer
+	fetched fetchedKeys
 }
 
 func newState(background context.Context, log *slog.Logger) *state {
 	return &state{
 		background: background,
 		log:        log,
-		keys:       make(map[keysID]*remoteKeys),
+		keys:       make(map[keysID]*runningKeys),
 		transports: make(map[transportID]*http.Transport),
 	}
 }
@@ -76,23 +66,23 @@ func (s *state) build(c *config.Config, m *telemetry.Metrics) (_ *bridge.Snapsho
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var (
-		keys       = make(map[keysID]*remoteKeys)
+		keys       = make(map[keysID]*runningKeys)
 		transports = make(map[transportID]*http.Transport)
 		inUse      []issuerKeys
 	)
 	for _, i := range c.Issuers {
-		remote, err := s.remoteKeys(i, keys)
+		fetched, err := s.fetchedKeys(i, c.Server.CacheDir, keys)
 		if err != nil {
 			return nil, nil, fmt.Errorf("issuer.%s: %w", i.Name, err)
 		}
-		inUse = append(inUse, issuerKeys{i, remote})
+		inUse = append(inUse, issuerKeys{i, fetched})
 	}
 	snapshot, err := bridge.Build(c, bridge.Deps{
 		Keys: func(i *config.Issuer) (verifier.KeySource, error) {
-			if i.JWKSURL == "" {
+			if !i.Fetched() {
 				return verifier.StaticKeys(i.Static...), nil
 			}
-			return keys[idOf(i)], nil
+			return keys[idOf(i, c.Server.CacheDir)], nil
 		},
 		Transport: func(a *config.App) http.RoundTripper { return s.transport(a, transports) },
 		Metrics:   m,
@@ -104,51 +94,22 @@ func (s *state) build(c *config.Config, m *telemetry.Metrics) (_ *bridge.Snapsho
 	return snapshot, func() { s.commit(keys, transports, inUse) }, nil
 }
 
-func idOf(i *config.Issuer) keysID {
-	return keysID{i.Name, i.JWKSURL, i.CAFile, i.InsecureHTTP, i.MaxStale}
-}
-
-// remoteKeys returns the keys of i if they are fetched, nil if they are static.
-func (s *state) remoteKeys(i *config.Issuer, used map[keysID]*remoteKeys) (*verifier.RemoteKeys, error) {
-	if i.JWKSURL == "" {
+// fetchedKeys returns the keys of i if they are fetched, nil if they are static.
+func (s *state) fetchedKeys(i *config.Issuer, cacheDir string, used map[keysID]*runningKeys) (fetchedKeys, error) {
+	if !i.Fetched() {
 		return nil, nil
 	}
-	id := idOf(i)
+	id := idOf(i, cacheDir)
 	if k, ok := s.keys[id]; ok {
 		used[id] = k
-		return k.RemoteKeys, nil
+		return k, nil
 	}
-	keys, err := NewRemoteKeys(i, s.log)
+	keys, err := openFetchedKeys(i, id.cacheFile, s.log)
 	if err != nil {
 		return nil, err
 	}
-	used[id] = &remoteKeys{RemoteKeys: keys}
+	used[id] = &runningKeys{fetchedKeys: keys}
 	return keys, nil
-}
-
-// NewRemoteKeys returns the fetched keys of an issuer with a JWKSURL.
-func NewRemoteKeys(i *config.Issuer, log *slog.Logger) (*verifier.RemoteKeys, error) {
-	var roots *x509.CertPool
-	if i.CAFile != "" {
-		pem, err := os.ReadFile(i.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading ca_file: %w", err)
-		}
-		roots = x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, errors.New("reading ca_file: no certificate in it")
-		}
-	}
-	if log != nil {
-		log = log.With("issuer", i.Name)
-	}
-	return verifier.NewRemoteKeys(verifier.RemoteKeysOptions{
-		URL:       i.JWKSURL,
-		Client:    verifier.NewKeyClient(roots),
-		AllowHTTP: i.InsecureHTTP,
-		MaxStale:  i.MaxStale,
-		Log:       log,
-	})
 }
 
 func (s *state) transport(a *config.App, used map[transportID]*http.Transport) *http.Transport {
@@ -161,7 +122,7 @@ func (s *state) transport(a *config.App, used map[transportID]*http.Transport) *
 	return t
 }
 
-func (s *state) commit(keys map[keysID]*remoteKeys, transports map[transportID]*http.Transport, inUse []issuerKeys) {
+func (s *state) commit(keys map[keysID]*runningKeys, transports map[transportID]*http.Transport, inUse []issuerKeys) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, k := range s.keys {
@@ -221,8 +182,8 @@ func (s *state) Describe(ch chan<- *prometheus.Desc) {
 func (s *state) Collect(ch chan<- prometheus.Metric) {
 	for _, i := range s.issuers() {
 		usable := 1.0
-		if i.remote != nil {
-			st := i.remote.Status()
+		if i.fetched != nil {
+			st := i.fetched.Status()
 			if !st.Usable {
 				usable = 0
 			}

@@ -10,22 +10,6 @@ import (
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
-// FetchKeys returns an issuer's keys as they are now, for commands: from its
-// file, or fetched once.
-func FetchKeys(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
-	if i.JWKSURL == "" {
-		return verifier.StaticKeys(i.Static...), nil
-	}
-	keys, err := NewRemoteKeys(i, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := keys.Refresh(ctx); err != nil {
-		return nil, err
-	}
-	return keys, nil
-}
-
 // VerifyAssertion verifies one assertion as app a of c would, for commands. It
 // fetches the issuers' keys first if they are not in a file.
 func VerifyAssertion(ctx context.Context, c *config.Config, a *config.App, assertion string) (*verifier.Principal, error) {
@@ -35,7 +19,7 @@ func VerifyAssertion(ctx context.Context, c *config.Config, a *config.App, asser
 		if err != nil {
 			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 		}
-		v, err := verifier.New(keys, bridge.VerifierOptions(c, a, i, time.Now))
+		v, err := bridge.NewVerifier(keys, c, a, i, time.Now)
 		if err != nil {
 			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 		}

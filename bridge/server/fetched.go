@@ -1,0 +1,107 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// fetchedKeys are keys that come over the network: verifier.RemoteKeys from a
+// JWKS, or a verifier.Provider by discovery.
+type fetchedKeys interface {
+	verifier.KeySource
+	Run(ctx context.Context)
+	Refresh(ctx context.Context) error
+	Status() verifier.KeyStatus
+}
+
+var _, _ fetchedKeys = (*verifier.RemoteKeys)(nil), (*verifier.Provider)(nil)
+
+// keysID is everything that an issuer's fetched keys depend on. The issuer's
+// name is part of it: keys are never shared between issuers.
+type keysID struct {
+	issuer, url, discoveryURL, caFile, clientCert, clientKey, cacheFile string
+
+	insecureHTTP bool
+	maxStale     time.Duration
+}
+
+func idOf(i *config.Issuer, cacheDir string) keysID {
+	id := keysID{
+		i.Name, i.JWKSURL, i.DiscoveryURL, i.CAFile, i.ClientCertFile, i.ClientKeyFile, "", i.InsecureHTTP, i.MaxStale,
+	}
+	if cacheDir != "" && i.JWKSURL != "" {
+		id.cacheFile = filepath.Join(cacheDir, "keys-"+i.Name+".json")
+	}
+	return id
+}
+
+// openFetchedKeys returns the keys of an issuer with a JWKSURL or DiscoveryURL.
+// It does not fetch them yet.
+func openFetchedKeys(i *config.Issuer, cacheFile string, log *slog.Logger) (fetchedKeys, error) {
+	client, err := keyClient(i)
+	if err != nil {
+		return nil, err
+	}
+	if log != nil {
+		log = log.With("issuer", i.Name)
+	}
+	if i.DiscoveryURL != "" {
+		return verifier.NewProvider(verifier.ProviderOptions{
+			Issuer: i.DiscoveryURL, Client: client, AllowHTTP: i.InsecureHTTP, MaxStale: i.MaxStale, Log: log,
+		})
+	}
+	return verifier.NewRemoteKeys(verifier.RemoteKeysOptions{
+		URL: i.JWKSURL, Client: client, AllowHTTP: i.InsecureHTTP, MaxStale: i.MaxStale, CacheFile: cacheFile, Log: log,
+	})
+}
+
+func keyClient(i *config.Issuer) (*http.Client, error) {
+	var (
+		roots       *x509.CertPool
+		certificate func() (*tls.Certificate, error)
+	)
+	if i.CAFile != "" {
+		pem, err := os.ReadFile(i.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading ca_file: %w", err)
+		}
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, errors.New("reading ca_file: no certificate in it")
+		}
+	}
+	if i.ClientCertFile != "" {
+		certificate = func() (*tls.Certificate, error) {
+			c, err := tls.LoadX509KeyPair(i.ClientCertFile, i.ClientKeyFile)
+			return &c, err
+		}
+	}
+	return verifier.NewKeyClient(roots, certificate), nil
+}
+
+// FetchKeys returns an issuer's keys as they are now, for commands: from its
+// file, or fetched once.
+func FetchKeys(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
+	if !i.Fetched() {
+		return verifier.StaticKeys(i.Static...), nil
+	}
+	keys, err := openFetchedKeys(i, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := keys.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
