@@ -9,7 +9,7 @@
 //  1. present, once, and not over-long
 //  2. strict compact serialisation (RFC 7515 §7.1): three parts of canonical
 //     base64url without padding, nothing around them. JSON serialisations
-//     never reach a library: one of them reads claims that nobody signed.
+//     never reach a library.
 //  3. the protected header: a JSON object of alg, kid and typ, each at most
 //     once and a string; so no crit, b64, jwk, jku, x5u or x5c
 //  4. alg is on the list: ES256, RS256 or both, and nothing else ever
@@ -23,7 +23,11 @@
 //  10. sub is not empty: Pomerium signs assertions for anonymous requests on
 //     public routes too
 //
-// Keys come from a [KeySource]: [StaticKeys] from a file, or [RemoteKeys] from
-// a JWKS URL, fetched in the background so that no request waits for the
-// network.
+// Keys come from a [KeySource]: [StaticKeys] from a file, [RemoteKeys] from a
+// JWKS URL, or a [Provider] by OpenID discovery, fetched in the background so
+// that no request waits for the network.
+//
+// [Verifier.Middleware] puts all of this in front of an http.Handler. [NewOIDC]
+// verifies the ID tokens of an OpenID provider instead of Pomerium's assertions.
+// [Inspect] makes the same checks for people to look at.
 package verifier

@@ -81,6 +81,18 @@ func decodeAnyhow(segment string) map[string]any {
 	return members
 }
 
+// InspectIDToken is Inspect for a Verifier made by NewOIDC: what the ID token
+// holds, and Verify's answer as one check.
+func (v *Verifier) InspectIDToken(ctx context.Context, assertion string) *Inspection {
+	i := &Inspection{}
+	if parts := strings.Split(assertion, "."); len(parts) >= 2 {
+		i.Header, i.Claims = decodeAnyhow(parts[0]), decodeAnyhow(parts[1])
+	}
+	_, err := v.Verify(ctx, assertion)
+	i.add("ID token", err, "everything that is checked of an ID token")
+	return i
+}
+
 func (i *Inspection) add(name string, err error, passed string) bool {
 	c := Check{Name: name, Outcome: Passed, Detail: passed}
 	if refusal, ok := errors.AsType[*Error](err); ok {

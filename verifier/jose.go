@@ -3,7 +3,7 @@ package verifier
 // This file is the only one that imports jwx (a linter sees to it), so that its
 // next major version is a change of one file. Of jwx it uses the parser of
 // single JWKs and the signature primitives. Never jwt.Parse or jws.Parse: they
-// accept serialisations in which claims are read that were never signed.
+// accept every serialisation there is, and compact is all that Pomerium writes.
 
 import (
 	"crypto"

@@ -22,8 +22,8 @@ import (
 
 // inspectFlags are the flags of inspect.
 type inspectFlags struct {
-	config, app, jwksURL, jwksFile, publicKey, caFile, issuer, audience string
-	insecureHTTP                                                        bool
+	config, app, issuerName, jwksURL, jwksFile, publicKey, caFile, issuer, audience string
+	insecureHTTP                                                                    bool
 }
 
 func newInspect() *cobra.Command {
@@ -33,7 +33,7 @@ func newInspect() *cobra.Command {
 		Short: "Say what an assertion holds, and which checks it passes",
 		Long: `Say what an assertion holds, and which checks it passes: there is no need to paste
 one into a website. It is checked as an app of a configuration would check it
-(--config, --app), or against keys alone (--jwks-url, --jwks-file, --public-key).
+(--config, --app), or by keys alone (--jwks-url, --jwks-file, --public-key).
 
 The assertion is an argument, a file's name, or read from standard input ("-" or
 nothing). Its signature is never printed. Exit code 1 means that a check failed.`,
@@ -46,6 +46,7 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 	flags := cmd.Flags()
 	flags.StringVarP(&f.config, "config", "c", "", "configuration `FILE` whose app to check for")
 	flags.StringVar(&f.app, "app", "", "`NAME` of the app; may be left out where there is only one")
+	flags.StringVar(&f.issuerName, "issuer-name", "", "`NAME` of the app's issuer to check for; default: the first")
 	flags.StringVar(&f.jwksURL, "jwks-url", "", "`URL` of the issuer's keys")
 	flags.StringVar(&f.jwksFile, "jwks-file", "", "`FILE` with the issuer's keys as a JWKS")
 	flags.StringVar(&f.publicKey, "public-key", "", "`FILE` with the issuer's public key or certificate in PEM")
@@ -66,13 +67,9 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 		if err != nil {
 			return &exit{exitUsage, err}
 		}
-		keys, o, err := f.check(cmd.Context())
+		i, err := f.inspect(cmd.Context(), assertion)
 		if err != nil {
 			return err
-		}
-		i, err := verifier.Inspect(cmd.Context(), keys, o, assertion)
-		if err != nil {
-			return &exit{exitUsage, err}
 		}
 		now := time.Now()
 		if structured {
@@ -123,19 +120,28 @@ func readAssertion(stdin io.Reader, args []string) (string, error) {
 	return assertion, nil
 }
 
-// check returns what to check with. Keys that cannot be had are an error; no
-// keys at all are not.
-func (f *inspectFlags) check(ctx context.Context) (verifier.KeySource, verifier.Options, error) {
+// inspect checks an assertion with what the flags name. Keys that cannot be had
+// are an error; no keys at all are not.
+func (f *inspectFlags) inspect(ctx context.Context, assertion string) (*verifier.Inspection, error) {
 	if f.config != "" {
-		return f.checkForApp(ctx)
+		return f.inspectForApp(ctx, assertion)
 	}
 	if f.app != "" {
-		return nil, verifier.Options{}, &exit{exitUsage, errors.New("--app needs --config")}
+		return nil, &exit{exitUsage, errors.New("--app needs --config")}
+	}
+	keys, err := f.keys(ctx)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
 	}
 	o := verifier.Options{Issuer: f.issuer, Algorithms: []string{verifier.ES256, verifier.RS256}, MaxBytes: maxInput}
 	if f.audience != "" {
 		o.Audience = []string{f.audience}
 	}
+	return verifier.Inspect(ctx, keys, o, assertion)
+}
+
+// keys returns the keys that the flags name, or nil.
+func (f *inspectFlags) keys(ctx context.Context) (verifier.KeySource, error) {
 	var (
 		keys []verifier.Key
 		err  error
@@ -146,20 +152,20 @@ func (f *inspectFlags) check(ctx context.Context) (verifier.KeySource, verifier.
 			Name: "--jwks-url", JWKSURL: f.jwksURL, CAFile: f.caFile, InsecureHTTP: f.insecureHTTP,
 		})
 		if err != nil {
-			return nil, o, &exit{exitUsage, fmt.Errorf("--jwks-url: %w", err)}
+			return nil, fmt.Errorf("--jwks-url: %w", err)
 		}
-		return source, o, nil
+		return source, nil
 	case f.jwksFile != "":
 		keys, err = readKeys(f.jwksFile, verifier.ParseJWKS)
 	case f.publicKey != "":
 		keys, err = readKeys(f.publicKey, verifier.ParsePEM)
 	default:
-		return nil, o, nil
+		return nil, nil //nolint:nilnil // no keys are asked for
 	}
 	if err != nil {
-		return nil, o, &exit{exitUsage, err}
+		return nil, err
 	}
-	return verifier.StaticKeys(keys...), o, nil
+	return verifier.StaticKeys(keys...), nil
 }
 
 func readKeys(path string, parse func([]byte) ([]verifier.Key, error)) ([]verifier.Key, error) {
@@ -174,22 +180,47 @@ func readKeys(path string, parse func([]byte) ([]verifier.Key, error)) ([]verifi
 	return keys, nil
 }
 
-// checkForApp returns what the app's first issuer checks with.
-func (f *inspectFlags) checkForApp(ctx context.Context) (verifier.KeySource, verifier.Options, error) {
+// inspectForApp checks an assertion as the app would. Of several issuers it takes
+// the first, or the one of --issuer-name.
+func (f *inspectFlags) inspectForApp(ctx context.Context, assertion string) (*verifier.Inspection, error) {
 	c, err := config.Load(f.config)
 	if err != nil {
-		return nil, verifier.Options{}, &exit{exitUsage, err}
+		return nil, &exit{exitUsage, err}
 	}
 	a, err := pickApp(c, f.app)
 	if err != nil {
-		return nil, verifier.Options{}, &exit{exitUsage, err}
+		return nil, &exit{exitUsage, err}
 	}
-	i := a.Issuers[0]
+	i, err := pickIssuer(a, f.issuerName)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
 	keys, err := server.FetchKeys(ctx, i)
 	if err != nil {
-		return nil, verifier.Options{}, &exit{exitNo, fmt.Errorf("issuer %s: %w", i.Name, err)}
+		return nil, &exit{exitNo, fmt.Errorf("issuer %s: %w", i.Name, err)}
 	}
-	return keys, bridge.VerifierOptions(c, a, i, time.Now), nil
+	if i.DiscoveryURL == "" {
+		return verifier.Inspect(ctx, keys, bridge.VerifierOptions(c, a, i, time.Now), assertion)
+	}
+	v, err := bridge.NewVerifier(keys, c, a, i, time.Now)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
+	return v.InspectIDToken(ctx, assertion), nil
+}
+
+func pickIssuer(a *config.App, name string) (*config.Issuer, error) {
+	if name == "" {
+		return a.Issuers[0], nil
+	}
+	var names []string
+	for _, i := range a.Issuers {
+		if i.Name == name {
+			return i, nil
+		}
+		names = append(names, i.Name)
+	}
+	return nil, fmt.Errorf("--issuer-name: app %s has no issuer %q; it has %s", a.Name, name, strings.Join(names, ", "))
 }
 
 // live reports whether an assertion could still be used: it has not expired, and
