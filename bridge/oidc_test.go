@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -87,9 +88,7 @@ emails = ["*@example.com"]
 			"iss": issuer, "aud": audience, "sub": "robot-1", "email": "robot@example.com", "email_verified": true,
 			"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 		}
-		for k, v := range extra {
-			claims[k] = v
-		}
+		maps.Copy(claims, extra)
 		payload, err := json.Marshal(claims)
 		if err != nil {
 			t.Fatal(err)
