@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -110,19 +109,11 @@ func (f *explainFlags) explain(ctx context.Context, stdin io.Reader) (*bridge.Ex
 
 // verify reads and verifies the assertion of --assertion.
 func (f *explainFlags) verify(ctx context.Context, c *config.Config, a *config.App, stdin io.Reader) (*verifier.Principal, error) {
-	if f.assertion != "-" {
-		file, err := os.Open(f.assertion)
-		if err != nil {
-			return nil, &exit{exitUsage, fmt.Errorf("reading --assertion: %w", err)}
-		}
-		defer func() { _ = file.Close() }()
-		stdin = file
-	}
-	text, err := io.ReadAll(io.LimitReader(stdin, int64(c.Server.MaxAssertionBytes)+2))
+	assertion, err := readAssertion(stdin, []string{f.assertion})
 	if err != nil {
-		return nil, &exit{exitUsage, fmt.Errorf("reading --assertion: %w", err)}
+		return nil, &exit{exitUsage, err}
 	}
-	p, err := server.VerifyAssertion(ctx, c, a, strings.TrimSpace(string(text)))
+	p, err := server.VerifyAssertion(ctx, c, a, assertion)
 	if err != nil {
 		return nil, &exit{exitNo, fmt.Errorf("app %s would refuse this assertion: %w", a.Name, err)}
 	}

@@ -89,37 +89,6 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 	return cmd
 }
 
-// maxInput bounds what is read; no assertion is longer.
-const maxInput = 1 << 20
-
-// readAssertion takes an argument as an assertion, unless it names a file.
-func readAssertion(stdin io.Reader, args []string) (string, error) {
-	if len(args) == 1 && args[0] != "-" {
-		file, err := os.Open(args[0])
-		if err != nil {
-			if strings.Count(args[0], ".") >= 2 && !strings.ContainsAny(args[0], "/\\ ") {
-				return args[0], nil
-			}
-			return "", fmt.Errorf("reading assertion: %w", err)
-		}
-		defer func() { _ = file.Close() }()
-		stdin = file
-	}
-	text, err := io.ReadAll(io.LimitReader(stdin, maxInput))
-	if err != nil {
-		return "", fmt.Errorf("reading assertion: %w", err)
-	}
-	// People copy whole header lines.
-	assertion := strings.TrimSpace(string(text))
-	if name, value, ok := strings.Cut(assertion, ":"); ok && strings.EqualFold(name, verifier.AssertionHeader) {
-		assertion = strings.TrimSpace(value)
-	}
-	if assertion == "" {
-		return "", errors.New("reading assertion: there is none; give it as an argument, a file, or on standard input")
-	}
-	return assertion, nil
-}
-
 // inspect checks an assertion with what the flags name. Keys that cannot be had
 // are an error; no keys at all are not.
 func (f *inspectFlags) inspect(ctx context.Context, assertion string) (*verifier.Inspection, error) {
