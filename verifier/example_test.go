@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 
 	"github.com/ssobridge/ssobridge/verifier"
@@ -44,12 +45,8 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	wiki := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		person, err := v.VerifyHeader(r.Context(), r.Header, "X-Pomerium-Jwt-Assertion")
-		if err != nil {
-			http.Error(w, "not signed in", http.StatusUnauthorized) // the reason is for your log
-			return
-		}
+	// Without a person, this function is not called.
+	wiki := v.Handler(verifier.MiddlewareOptions{}, func(w http.ResponseWriter, _ *http.Request, person *verifier.Principal) {
 		_, _ = fmt.Fprintf(w, "hello %s, member of %q", person.Name, person.Groups)
 	})
 
@@ -61,7 +58,7 @@ func Example() {
 		r.Header.Set("X-Pomerium-Jwt-Assertion", assertion)
 		w := httptest.NewRecorder()
 		wiki.ServeHTTP(w, r)
-		fmt.Println(w.Code, w.Body.String())
+		fmt.Println(w.Code, strings.TrimSpace(w.Body.String()))
 	}
 	// Output:
 	// 200 hello Ann, member of ["sre"]
@@ -111,4 +108,36 @@ func ExampleParsePEM() {
 	fmt.Println(keys[0].Algorithm, keys[0].ID == issuer.KeyID())
 	// Output:
 	// ES256 true
+}
+
+// Around handlers that you have, Middleware puts the person into the request's
+// context. FromContext panics where there is none, so a handler that somebody
+// forgot to protect answers nothing at all.
+func ExampleVerifier_Middleware() {
+	issuer, err := verifiertest.NewIssuer()
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := verifier.ParsePEM(issuer.PublicPEM())
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := verifier.New(verifier.StaticKeys(keys...), verifier.Options{Issuer: "wiki.example.com", Audience: []string{"wiki.example.com"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /profile", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, verifier.FromContext(r.Context()).Email)
+	})
+	app := v.Middleware(verifier.MiddlewareOptions{}, mux)
+
+	r := httptest.NewRequest(http.MethodGet, "/profile", http.NoBody)
+	r.Header.Set(verifier.AssertionHeader, issuer.Assertion(verifiertest.Claims{
+		Audience: "wiki.example.com", Subject: "u1", Email: "ann@example.com",
+	}))
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Body)
+	// Output: 200 ann@example.com
 }
