@@ -44,6 +44,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { app.metrics.Answered(b.now().Sub(start)) }()
+	defer b.abortOnPanic(r, app)
 	granted, ref := b.decide(r, app, start)
 	if ref != nil {
 		b.refuse(w, r, app, ref)
@@ -53,7 +54,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.DropForeignUpgrade(r)
 	app.upstream.Serve(w, r,
 		func(h http.Header) {
-			app.owned.strip(h)
+			app.owned.strip(h, app.upstream.Trusts(r.RemoteAddr))
 			granted.apply(h)
 		},
 		func(err error) { b.upstreamFailed(w, r, app, granted, err) })
@@ -71,15 +72,15 @@ type grant struct {
 func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref *refusal) {
 	defer func() {
 		if p := recover(); p != nil {
-			// The value may hold what the request held; its type and the
-			// stack say enough.
-			b.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("app", app.name),
-				slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			b.logPanic(r, app, p)
 			g, ref = nil, &refusal{reason: reasonPanic}
 		}
 	}()
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
 		return nil, &refusal{reason: reasonMethod}
+	}
+	if !app.upstream.Reaches(r.URL) {
+		return nil, &refusal{reason: reasonTarget}
 	}
 	p, err := app.verify(r.Context(), r.Header)
 	if err != nil {
@@ -96,6 +97,26 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 		return nil, ref
 	}
 	return &grant{p, decision, output}, nil
+}
+
+// abortOnPanic ends the connection of a request that panicked after its
+// decision, without a word to the client, as it may have had half an answer.
+func (b *Bridge) abortOnPanic(r *http.Request, app *App) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p != http.ErrAbortHandler { //nolint:errorlint // net/http compares so too
+		b.logPanic(r, app, p)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// logPanic leaves out the panic's value, which may hold what the request held;
+// its type and the stack say enough.
+func (b *Bridge) logPanic(r *http.Request, app *App, p any) {
+	b.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("app", app.name),
+		slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 }
 
 // adapt asks the adapter and holds it to its contract: an adapter that sets a

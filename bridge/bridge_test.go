@@ -59,6 +59,11 @@ func (r *rig) nobody() string {
 	return r.issuer.Assertion(verifiertest.Claims{Audience: "grafana.example.com", Subject: "<b>mallory</b>", Email: noRole})
 }
 
+// nameless is Ann without a display name.
+func (r *rig) nameless() string {
+	return r.issuer.Assertion(verifiertest.Claims{Audience: "grafana.example.com", Subject: "ann-id", Email: "ann@example.com"})
+}
+
 func TestNoRoleIsForbiddenAndSaysWhoIsSignedIn(t *testing.T) {
 	r := newRig(t)
 	request := "GET / HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: " + r.nobody() + "\r\nAccept: "

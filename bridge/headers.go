@@ -17,16 +17,23 @@ type names struct {
 	cookies map[string]struct{}
 }
 
-// alwaysOwned are removed for every app: the assertion, which the app must not
-// be able to replay; Pomerium's own copy of what a client sent as one; and the
-// forwarding headers in spellings that the proxy does not set itself.
-var alwaysOwned = []string{
-	"X-Pomerium-Jwt-Assertion", "X-Pomerium-Jwt-Assertion-For",
-	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+// alwaysOwned are removed for every app, besides everything that begins as
+// Pomerium's own headers do: among those are the assertion, which the app must
+// not be able to replay, claims that nobody has signed, and a copy of what the
+// client itself sent as an assertion. "Proxy" becomes HTTP_PROXY in CGI programs.
+var alwaysOwned = []string{"Proxy"}
+
+var pomeriumPrefix = []byte("x-pomerium-")
+
+// forwarding are headers that a proxy in front says things with: where a request
+// comes from and what it asked for. They count only from a trusted proxy, and in
+// their own spelling.
+var forwarding = map[string]struct{}{
+	"forwarded": {}, "x-real-ip": {}, "x-client-ip": {}, "true-client-ip": {},
+	"x-original-url": {}, "x-rewrite-url": {}, "x-host": {},
 }
 
-// claimPrefix begins the headers in which Pomerium sends unsigned claims.
-var claimPrefix = []byte("x-pomerium-claim-")
+var forwardedPrefix = []byte("x-forwarded-")
 
 func ownedNames(a *config.App) names {
 	o := a.Adapter.Owns()
@@ -63,18 +70,30 @@ func (n *names) hasCookie(name string) bool {
 	return ok
 }
 
-// strip removes every owned name, in any spelling, from h.
-func (n *names) strip(h http.Header) {
+// strip removes every owned name, in any spelling, from h, and what only a
+// trusted proxy may say. The X-Forwarded-* headers that remain are set anew by
+// package proxy.
+func (n *names) strip(h http.Header, trustedPeer bool) {
 	var buf [64]byte
 	for name := range h {
 		folded := adapter.AppendFolded(buf[:0], name)
-		if _, owned := n.headers[string(folded)]; owned || bytes.HasPrefix(folded, claimPrefix) {
+		if n.strips(folded, name, trustedPeer) {
 			delete(h, name)
 		}
 	}
 	if len(n.cookies) > 0 {
 		n.stripCookies(h)
 	}
+}
+
+func (n *names) strips(folded []byte, name string, trustedPeer bool) bool {
+	if _, owned := n.headers[string(folded)]; owned || bytes.HasPrefix(folded, pomeriumPrefix) {
+		return true
+	}
+	if _, is := forwarding[string(folded)]; !is && !bytes.HasPrefix(folded, forwardedPrefix) {
+		return false
+	}
+	return !trustedPeer || http.CanonicalHeaderKey(string(folded)) != name
 }
 
 // stripCookies removes the owned cookies and leaves the bytes of all others

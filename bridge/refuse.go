@@ -8,7 +8,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 )
+
+// refusedBodyTimeout is how long a refused request's body may take.
+const refusedBodyTimeout = time.Second
 
 // signOutPath is where Pomerium ends a session, on every route's host
 // (proxy/handlers.go there).
@@ -35,6 +39,11 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 		app.metrics.UpstreamFailed(ref.reason)
 	} else {
 		app.metrics.Refused(a.outcome, ref.reason)
+	}
+	if r.ContentLength != 0 {
+		// net/http reads on before it answers, to keep the connection. Whoever
+		// announces a body and never sends it would hold it for ever.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyTimeout)) // an error: nothing to read from
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

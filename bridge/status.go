@@ -24,6 +24,7 @@ type refusal struct {
 const (
 	reasonUnknownHost         = "unknown_host"
 	reasonMethod              = "method_not_allowed"
+	reasonTarget              = "target_refused"
 	reasonNoRole              = "no_role"
 	reasonUnsendable          = "identity_unsendable"
 	reasonAdapter             = "adapter_failed"
@@ -75,6 +76,9 @@ func answerFor(reason string) answer {
 	case reasonMethod:
 		return answer{http.StatusMethodNotAllowed, telemetry.Refused, "method_not_allowed", "Method not allowed",
 			"This request method is not served."}
+	case reasonTarget:
+		return answer{http.StatusBadRequest, telemetry.Refused, "bad_target", "Bad address",
+			"This address cannot be served."}
 	case reasonNoRole:
 		return answer{http.StatusForbidden, telemetry.Refused, "no_role", "You have no role in this app",
 			"You are signed in, but no rule gives you a role here. Ask whoever runs this app for access, or sign in as somebody else."}

@@ -13,6 +13,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"time"
@@ -136,8 +137,8 @@ type App struct {
 	// Issuers are whose assertions the app accepts, one or more. Where several
 	// use one header, they are asked in this order.
 	Issuers []*Issuer
-	// Audience is the "aud" that they must have, unless AudienceOf says
-	// otherwise.
+	// Audience is the "aud" that they must have, as the file has it; see
+	// AudienceOf.
 	Audience string
 	// AdapterName is the preset or the [adapter.NAME].
 	AdapterName string
@@ -158,10 +159,7 @@ type App struct {
 
 // AudienceOf returns the "aud" that assertions of i must have for the app.
 func (a *App) AudienceOf(i *Issuer) string {
-	if i.Audience != "" && a.Audience == a.Host {
-		return i.Audience // the app does not say
-	}
-	return a.Audience
+	return cmp.Or(a.Audience, i.Audience, a.Host)
 }
 
 // Test is one policy test: what a person's role must be.

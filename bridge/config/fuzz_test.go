@@ -50,7 +50,7 @@ func checkComplete(t *testing.T, c *Config) {
 		t.Fatalf("no issuers or no apps: %+v", c)
 	}
 	for _, app := range c.Apps {
-		if app.Host == "" || app.Upstream == nil || len(app.Issuers) == 0 || app.Audience == "" ||
+		if app.Host == "" || app.Upstream == nil || len(app.Issuers) == 0 || app.AudienceOf(app.Issuers[0]) == "" ||
 			app.Mapper == nil || app.Adapter == nil || len(app.Rules) == 0 || app.Timeout <= 0 {
 			t.Errorf("app lacks something: %+v", app)
 		}

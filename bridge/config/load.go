@@ -37,6 +37,9 @@ func load(path string, kinds map[string]func() adapter.Options, presets fs.FS) (
 	if err != nil {
 		return nil, fmt.Errorf("reading configuration: %w", err)
 	}
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && worldWritable(info) {
+		return nil, fmt.Errorf("reading configuration: %s %s", path, worldWritableText)
+	}
 	report := newReporter()
 	l := &loader{
 		path:    path,
@@ -233,6 +236,10 @@ func sortedKeys[T any](m map[string]T) []string {
 	return slices.Sorted(maps.Keys(m))
 }
 
+const worldWritableText = "can be written by everybody on this machine, who could then sign in as anyone: chmod o-w"
+
+func worldWritable(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
+
 // readRegular reads a file that the configuration names, but no device that
 // never ends and no pipe that never begins.
 func readRegular(path string) ([]byte, error) {
@@ -245,6 +252,8 @@ func readRegular(path string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no regular file", path)
+	case worldWritable(info):
+		return nil, fmt.Errorf("%s %s", path, worldWritableText)
 	case info.Size() > maxFileBytes:
 		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
 	}

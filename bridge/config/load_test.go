@@ -72,7 +72,7 @@ func TestLoadFull(t *testing.T) {
 			{
 				Name: "grafana", Host: "grafana.example.com",
 				Upstream: &url.URL{Scheme: "http", Host: "127.0.0.1:3000"},
-				Issuers:  []*Issuer{pomerium}, Audience: "grafana.example.com", AdapterName: "grafana", PreserveHost: true, Timeout: time.Minute,
+				Issuers:  []*Issuer{pomerium}, Audience: "", AdapterName: "grafana", PreserveHost: true, Timeout: time.Minute,
 				Rules: []mapping.Rule{
 					{Role: "Admin", Groups: []string{"@sre"}, NotGroups: []string{"interns"}, Source: path + ":57"},
 					{Role: "Editor", AllGroups: []string{"a", "b"}, Emails: []string{"*@example.com"},
@@ -89,7 +89,7 @@ func TestLoadFull(t *testing.T) {
 			{
 				Name: "included", Host: "included.example.com",
 				Upstream: &url.URL{Scheme: "http", Host: "[::1]:3000"},
-				Issuers:  []*Issuer{staging}, Audience: "included.example.com", AdapterName: "team-headers", PreserveHost: true, Timeout: time.Minute,
+				Issuers:  []*Issuer{staging}, Audience: "", AdapterName: "team-headers", PreserveHost: true, Timeout: time.Minute,
 				Rules:  []mapping.Rule{{Role: "user", Groups: []string{"@sre", "@team"}, Source: "testdata/valid/apps/team.toml:12"}},
 				Source: "testdata/valid/apps/team.toml:7",
 			},
@@ -141,7 +141,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("server (-want +got):\n%s", diff)
 	}
 	app := c.Apps[0]
-	if len(app.Issuers) != 1 || app.Issuers[0] != c.Issuers[0] || app.Audience != app.Host || !app.PreserveHost || app.Timeout != time.Minute {
+	if len(app.Issuers) != 1 || app.Issuers[0] != c.Issuers[0] || app.AudienceOf(c.Issuers[0]) != app.Host || !app.PreserveHost || app.Timeout != time.Minute {
 		t.Errorf("app: %+v", app)
 	}
 }

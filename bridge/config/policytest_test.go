@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +69,27 @@ want   = "Admin"
 	}
 	if diff := cmp.Diff(want, run(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC))); diff != "" {
 		t.Errorf("failures after the grant has ended (-want +got):\n%s", diff)
+	}
+}
+
+// Whoever can write these files can sign in as anyone.
+func TestFilesThatEverybodyCanWriteAreRefused(t *testing.T) {
+	for _, name := range []string{"config.toml", "key.json", "more.toml"} {
+		text := "include = [\"more.toml\"]\n" + strings.Replace(minimal[1:], "jwks_url", "jwks_file = \"key.json\" #", 1)
+		key, err := os.ReadFile("testdata/invalid/keys/es256.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := write(t, map[string]string{"config.toml": text, "key.json": string(key), "more.toml": "[groups]\nx = [\"y\"]\n"})
+		if _, err := Load(path); err != nil {
+			t.Fatalf("before: %v", err)
+		}
+		if err := os.Chmod(filepath.Join(filepath.Dir(path), name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), name+" can be written by everybody") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -94,8 +94,10 @@ audience      = "wiki-client"`,
 
 // An app's own audience is more particular than its issuer's.
 func TestAppAudienceBeforeIssuerAudience(t *testing.T) {
-	a := &App{Host: "wiki.example.com", Audience: "own"}
-	if got := a.AudienceOf(&Issuer{Audience: "issuer's"}); got != "own" {
-		t.Errorf("got %q", got)
+	for _, own := range []string{"own", "wiki.example.com"} {
+		a := &App{Host: "wiki.example.com", Audience: own}
+		if got := a.AudienceOf(&Issuer{Audience: "issuer's"}); got != own {
+			t.Errorf("got %q, want %q", got, own)
+		}
 	}
 }

@@ -27,9 +27,6 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 		Source:       at.source(),
 	}
 	l.checkNotBlank(at.key("audience"), t.Audience, "leave the key out to expect the app's host")
-	if a.Audience == "" {
-		a.Audience = a.Host
-	}
 	l.checkPositive(at.key("timeout"), t.Timeout, "60s")
 	l.checkAudience(at, a)
 

@@ -18,6 +18,13 @@ import (
 // more than that again would be a second life.
 const maxLeeway = 5 * time.Minute
 
+// The bounds of max_stale: keys are fetched every 15 minutes at the least, and a
+// key that was withdrawn because it leaked is trusted until max_stale.
+const (
+	minMaxStale = 15 * time.Minute
+	maxMaxStale = 7 * 24 * time.Hour
+)
+
 func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 	t, at := e.table, e.at
 	l.applySource(at, &t)
@@ -49,7 +56,9 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 	if t.Leeway < 0 || t.Leeway > maxLeeway {
 		l.report.add(at.key("leeway"), `%s is not between 0 and 5 minutes: "60s" suits clocks that NTP sets`, t.Leeway)
 	}
-	l.checkPositive(at.key("max_stale"), t.MaxStale, "24h")
+	if t.MaxStale < minMaxStale || t.MaxStale > maxMaxStale {
+		l.report.add(at.key("max_stale"), `%s is not between 15 minutes, which keys may be old when all is well, and 7 days: "24h" spans an outage of a day`, t.MaxStale)
+	}
 	l.checkNotBlank(at.key("audience"), t.Audience, "leave the key out to expect each app's host")
 	l.keySource(at, i)
 	return i

@@ -87,8 +87,29 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, edit func(http.
 	p.ServeHTTP(w, r)
 }
 
+// Reaches reports whether a request's target leads to where URL says. Only paths
+// do (RFC 9112 §3.2.1 and, with a host before the path, §3.2.2): net/url takes
+// "x:y" for an opaque URL, which net/http would write to the upstream as it
+// stands, past path and host. Where URL has a path of its own, dot segments
+// would lead out of it.
+func (u *Upstream) Reaches(target *url.URL) bool {
+	if target.Opaque != "" || !strings.HasPrefix(target.Path, "/") && target.Host == "" {
+		return false
+	}
+	if strings.TrimSuffix(u.URL.Path, "/") == "" {
+		return true
+	}
+	for segment := range strings.FieldsFuncSeq(target.Path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
 func (u *Upstream) rewrite(pr *httputil.ProxyRequest) {
 	pr.SetURL(u.URL)
+	pr.Out.URL.Opaque = ""
 	if u.PreserveHost {
 		pr.Out.Host = pr.In.Host
 	}
@@ -102,7 +123,7 @@ func (u *Upstream) rewrite(pr *httputil.ProxyRequest) {
 // forward sets X-Forwarded-For, -Host and -Proto. What the client sent has been
 // removed by then; it counts only if the peer is a trusted proxy.
 func (u *Upstream) forward(pr *httputil.ProxyRequest) {
-	trusted := u.trusts(pr.In.RemoteAddr)
+	trusted := u.Trusts(pr.In.RemoteAddr)
 	if trusted {
 		pr.Out.Header["X-Forwarded-For"] = pr.In.Header["X-Forwarded-For"]
 	}
@@ -117,7 +138,8 @@ func (u *Upstream) forward(pr *httputil.ProxyRequest) {
 	}
 }
 
-func (u *Upstream) trusts(remoteAddr string) bool {
+// Trusts reports whether a peer is one of TrustedProxies.
+func (u *Upstream) Trusts(remoteAddr string) bool {
 	if len(u.TrustedProxies) == 0 {
 		return false
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -34,11 +35,21 @@ type keysID struct {
 
 	insecureHTTP bool
 	maxStale     time.Duration
+	ca           [sha256.Size]byte // of the CA file's content
 }
 
 func idOf(i *config.Issuer, cacheDir string) keysID {
 	id := keysID{
-		i.Name, i.JWKSURL, i.DiscoveryURL, i.CAFile, i.ClientCertFile, i.ClientKeyFile, "", i.InsecureHTTP, i.MaxStale,
+		issuer: i.Name, url: i.JWKSURL, discoveryURL: i.DiscoveryURL,
+		caFile: i.CAFile, clientCert: i.ClientCertFile, clientKey: i.ClientKeyFile,
+		insecureHTTP: i.InsecureHTTP, maxStale: i.MaxStale,
+	}
+	if i.CAFile != "" {
+		// A withdrawn CA must not stay trusted because its file's name did not
+		// change. What cannot be read is reported when it is used.
+		if pem, err := os.ReadFile(i.CAFile); err == nil {
+			id.ca = sha256.Sum256(pem)
+		}
 	}
 	if cacheDir != "" && i.JWKSURL != "" {
 		id.cacheFile = filepath.Join(cacheDir, "keys-"+i.Name+".json")

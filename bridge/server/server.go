@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	defer s.state.close()
 	s.metrics.Register(s.state)
 
-	c, err := s.load()
+	c, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func ignoreClosed(err error) error {
 
 // load builds a snapshot of the configuration file and puts it in force. On any
 // error everything stays as it was.
-func (s *server) load() (*config.Config, error) {
+func (s *server) load(ctx context.Context) (*config.Config, error) {
 	c, err := config.Load(s.o.ConfigPath)
 	if err != nil {
 		return nil, err
@@ -171,16 +171,19 @@ func (s *server) load() (*config.Config, error) {
 	if failures := c.RunTests(time.Now()); len(failures) > 0 {
 		return nil, &TestsFailedError{failures}
 	}
-	snapshot, commit, err := s.state.build(c, s.metrics)
+	p, err := s.state.build(c, s.metrics)
 	if err != nil {
 		return nil, err
 	}
 	if s.bridge == nil {
-		s.bridge = bridge.New(snapshot, bridge.Deps{Log: s.o.Log})
+		s.bridge = bridge.New(p.snapshot, bridge.Deps{Log: s.o.Log})
 	} else {
-		s.bridge.Swap(snapshot)
+		if err := s.state.fetchNew(ctx, p); err != nil {
+			return nil, err
+		}
+		s.bridge.Swap(p.snapshot)
 	}
-	commit()
+	s.state.commit(p)
 	s.metrics.Reloaded(true, time.Now())
 	return c, nil
 }
@@ -206,7 +209,7 @@ func (s *server) reloadLoop(ctx context.Context, started config.Server) {
 			return
 		case <-s.o.Reload:
 		}
-		c, err := s.load()
+		c, err := s.load(ctx)
 		if err != nil {
 			s.metrics.Reloaded(false, time.Now())
 			s.o.Log.Error("reload refused; the configuration before it stays in force", "error", err)

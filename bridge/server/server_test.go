@@ -322,6 +322,44 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A typing error in an address, or an issuer that is down just now, must not
+// replace keys that work by keys that are not there.
+func TestReloadNeverTradesKeysForNone(t *testing.T) {
+	r := start(t, echoRole, nil)
+	r.waitReady()
+	b, err := os.ReadFile(r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(text string) string{
+		"a wrong address": func(text string) string { return strings.Replace(text, "jwks.json", "jwsk.json", 1) },
+		"max_stale while the issuer is down": func(text string) string {
+			r.issuer.SetFault(verifiertest.Status(http.StatusBadGateway))
+			return strings.Replace(text, "jwks_url", "max_stale = \"48h\"\njwks_url", 1)
+		},
+	} {
+		r.overwrite(change(string(b)))
+		r.log.reset()
+		r.reload <- struct{}{}
+		r.log.wait(t, "reload refused")
+		if log := r.log.String(); !strings.Contains(log, "issuer.pomerium: keys are new") {
+			t.Errorf("%s: the log does not say why: %s", name, log)
+		}
+		if status, _ := r.get(); status != http.StatusOK {
+			t.Errorf("%s: status %d", name, status)
+		}
+		r.issuer.SetFault(nil)
+	}
+	// With an issuer that answers, it is in force without a gap.
+	r.overwrite(strings.Replace(string(b), "jwks_url", "max_stale = \"48h\"\njwks_url", 1))
+	r.log.reset()
+	r.reload <- struct{}{}
+	r.log.wait(t, "reloaded")
+	if status, _ := r.get(); status != http.StatusOK {
+		t.Errorf("right after a good reload: status %d", status)
+	}
+}
+
 func TestReloadSaysWhatNeedsARestart(t *testing.T) {
 	r := start(t, echoRole, nil)
 	b, err := os.ReadFile(r.path)

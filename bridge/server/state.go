@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
@@ -60,38 +61,57 @@ func newState(background context.Context, log *slog.Logger) *state {
 	}
 }
 
-// build makes a snapshot of c. commit puts what it uses in force and lets go of
-// what only the snapshot before it used; without it, nothing has changed.
-func (s *state) build(c *config.Config, m *telemetry.Metrics) (_ *bridge.Snapshot, commit func(), err error) {
+// pending is a snapshot that is not in force yet, with what it uses.
+type pending struct {
+	snapshot   *bridge.Snapshot
+	keys       map[keysID]*runningKeys
+	transports map[transportID]*http.Transport
+	inUse      []issuerKeys
+}
+
+// build makes a snapshot of c. Until commit, nothing has changed.
+func (s *state) build(c *config.Config, m *telemetry.Metrics) (*pending, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var (
-		keys       = make(map[keysID]*runningKeys)
-		transports = make(map[transportID]*http.Transport)
-		inUse      []issuerKeys
-	)
+	p := &pending{keys: make(map[keysID]*runningKeys), transports: make(map[transportID]*http.Transport)}
 	for _, i := range c.Issuers {
-		fetched, err := s.fetchedKeys(i, c.Server.CacheDir, keys)
+		fetched, err := s.fetchedKeys(i, c.Server.CacheDir, p.keys)
 		if err != nil {
-			return nil, nil, fmt.Errorf("issuer.%s: %w", i.Name, err)
+			return nil, fmt.Errorf("issuer.%s: %w", i.Name, err)
 		}
-		inUse = append(inUse, issuerKeys{i, fetched})
+		p.inUse = append(p.inUse, issuerKeys{i, fetched})
 	}
-	snapshot, err := bridge.Build(c, bridge.Deps{
+	var err error
+	p.snapshot, err = bridge.Build(c, bridge.Deps{
 		Keys: func(i *config.Issuer) (verifier.KeySource, error) {
 			if !i.Fetched() {
 				return verifier.StaticKeys(i.Static...), nil
 			}
-			return keys[idOf(i, c.Server.CacheDir)], nil
+			return p.keys[idOf(i, c.Server.CacheDir)], nil
 		},
-		Transport: func(a *config.App) http.RoundTripper { return s.transport(a, transports) },
+		Transport: func(a *config.App) http.RoundTripper { return s.transport(a, p.transports) },
 		Metrics:   m,
 		Log:       s.log,
 	})
-	if err != nil {
-		return nil, nil, err
+	return p, err
+}
+
+// fetchNew fetches the keys that no snapshot has used before. A reload must not
+// replace keys that work by keys that are not there.
+func (s *state) fetchNew(ctx context.Context, p *pending) error {
+	var g errgroup.Group
+	for id, k := range p.keys {
+		if k.stop != nil {
+			continue // in use already
+		}
+		g.Go(func() error {
+			if err := k.Refresh(ctx); err != nil {
+				return fmt.Errorf("issuer.%s: keys are new or fetched in a new way, and cannot be had: %w", id.issuer, err)
+			}
+			return nil
+		})
 	}
-	return snapshot, func() { s.commit(keys, transports, inUse) }, nil
+	return g.Wait()
 }
 
 // fetchedKeys returns the keys of i if they are fetched, nil if they are static.
@@ -122,21 +142,23 @@ func (s *state) transport(a *config.App, used map[transportID]*http.Transport) *
 	return t
 }
 
-func (s *state) commit(keys map[keysID]*runningKeys, transports map[transportID]*http.Transport, inUse []issuerKeys) {
+// commit puts in force what p uses, and lets go of what only the snapshot before
+// it used.
+func (s *state) commit(p *pending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, k := range s.keys {
-		if keys[id] == nil {
+		if p.keys[id] == nil {
 			k.stop()
 		}
 	}
 	for id, t := range s.transports {
-		if transports[id] == nil {
+		if p.transports[id] == nil {
 			t.CloseIdleConnections()
 		}
 	}
-	s.keys, s.transports, s.inUse = keys, transports, inUse
-	for _, k := range keys {
+	s.keys, s.transports, s.inUse = p.keys, p.transports, p.inUse
+	for _, k := range p.keys {
 		if k.stop != nil {
 			continue
 		}

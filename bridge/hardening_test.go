@@ -1,0 +1,161 @@
+package bridge_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/config"
+)
+
+// net/url takes "x:y" for an opaque URL, which net/http would write to the
+// upstream as it stands: another host, past the upstream's path.
+func TestOpaqueTargetNeverReachesUpstream(t *testing.T) {
+	r := newRig(t)
+	for _, target := range []string{"x:http://other.internal/admin", "x:admin", "x:*", "x:%0d%0aEvil", "mailto:a@b", "*"} {
+		method := "GET"
+		if target == "*" {
+			method = "OPTIONS"
+		}
+		resp := r.raw(method + " " + target + " HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: " + r.ann() + "\r\n\r\n")
+		if resp.StatusCode != http.StatusBadRequest && resp.StatusCode != http.StatusOK || resp.StatusCode == http.StatusOK && target != "*" {
+			t.Errorf("%s: status %d", target, resp.StatusCode)
+		}
+	}
+	if n := r.upstream.connections(); n != 0 {
+		t.Errorf("%d connections to the upstream:\n%s", n, r.upstream.last(t))
+	}
+}
+
+// The host before an absolute target is the one that counts, for us and, as we
+// write the request anew, for the upstream.
+func TestAbsoluteTargetSelectsTheAppByItsOwnHost(t *testing.T) {
+	r := newRig(t)
+	wantStatus(t, r.raw("GET http://grafana.example.com/d/1 HTTP/1.1\r\nHost: evil.test\r\nX-Pomerium-Jwt-Assertion: "+r.ann()+"\r\n\r\n"), http.StatusOK)
+	if raw := r.upstream.last(t); !strings.HasPrefix(raw, "GET /d/1 HTTP/1.1\r\n") || len(lines(raw, "Host")) != 1 || strings.Contains(raw, "evil.test") {
+		t.Errorf("the upstream sees\n%s", raw)
+	}
+	wantStatus(t, r.raw("GET http://evil.test/ HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: "+r.ann()+"\r\n\r\n"), http.StatusMisdirectedRequest)
+}
+
+func TestDotSegmentsDoNotLeaveTheUpstreamsPath(t *testing.T) {
+	r := newRig(t, withConfig(strings.Replace(rigConfig, `"http://%s"`, `"http://%s/wiki"`, 1)))
+	for _, path := range []string{"/../admin", "/%2e%2e/admin", "/a/../../admin", "/..", "/.", "/a/./b", "/..%2fadmin", "/%2e%2e%5cadmin"} {
+		wantStatus(t, r.raw("GET "+path+" HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: "+r.ann()+"\r\n\r\n"), http.StatusBadRequest)
+	}
+	if n := r.upstream.connections(); n != 0 {
+		t.Errorf("%d connections to the upstream", n)
+	}
+	for path, want := range map[string]string{"/": "/wiki/", "/a..b/...": "/wiki/a..b/...", "/x?y=/../z": "/wiki/x?y=/../z"} {
+		wantStatus(t, r.raw("GET "+path+" HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: "+r.ann()+"\r\n\r\n"), http.StatusOK)
+		if got := r.upstream.last(t); !strings.HasPrefix(got, "GET "+want+" HTTP/1.1\r\n") {
+			t.Errorf("%s reaches the upstream as\n%s", path, got)
+		}
+	}
+}
+
+// net/http reads a refused request to its end before it answers. Whoever
+// announces a body and never sends it must not hold the connection for ever.
+func TestRefusedBodyThatNeverArrivesEndsTheConnection(t *testing.T) {
+	r := newRig(t)
+	for _, framing := range []string{"Content-Length: 10\r\n", "Transfer-Encoding: chunked\r\n"} {
+		for _, host := range []string{"grafana.example.com", "nowhere.test"} {
+			conn, err := net.Dial("tcp", r.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			// The bridge's own limit is a second; this one only ends a failure.
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+host+"\r\n"+framing+"\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			br := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatalf("no answer: %v", err)
+			}
+			if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusMisdirectedRequest {
+				t.Errorf("status %d", resp.StatusCode)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			if _, err := br.ReadByte(); !errors.Is(err, io.EOF) && err == nil {
+				t.Errorf("the connection goes on: %v", err)
+			}
+		}
+	}
+}
+
+// Headers of proxies count only from a trusted one, and then only in their own
+// spelling.
+func TestForwardingHeadersOfManyNames(t *testing.T) {
+	names := []string{
+		"X-Forwarded-User-Agent", "X-Forwarded-Prefix", "X-Forwarded-Port", "X-Forwarded-Uri", "X-Forwarded-Ssl", "X-Forwarded-Scheme",
+		"X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "X-Original-Url", "X-Rewrite-Url", "X-Host", "Forwarded",
+	}
+	for _, trusted := range []bool{false, true} {
+		text := rigConfig
+		if trusted {
+			text = "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n" + rigConfig
+		}
+		r := newRig(t, withConfig(text))
+		for _, name := range names {
+			wantStatus(t, r.get(name+": canonical", strings.ReplaceAll(name, "-", "_")+": alias", "Proxy: http://evil.test", "X-Pomerium-Authorization: x"), http.StatusOK)
+			raw := r.upstream.last(t)
+			// ReverseProxy itself drops Forwarded, whoever sends it.
+			if want := trusted && name != "Forwarded"; strings.Contains(raw, "canonical") != want {
+				t.Errorf("trusted=%v: %s: the upstream sees\n%s", trusted, name, raw)
+			}
+			if strings.Contains(raw, "alias") && strings.Contains(name, "-") || len(lines(raw, "Proxy")) != 0 || len(lines(raw, "X-Pomerium-Authorization")) != 0 {
+				t.Errorf("trusted=%v: %s: the upstream sees\n%s", trusted, name, raw)
+			}
+		}
+	}
+}
+
+// A claim that is not there must not leave room for the client's own header.
+func TestMissingClaimLeavesNoRoomForASpoofedHeader(t *testing.T) {
+	r := newRig(t)
+	assertion := r.nameless()
+	wantStatus(t, r.raw("GET / HTTP/1.1\r\nHost: grafana.example.com\r\nX-Webauth-Name: Mallory\r\nX_Webauth_Name: Mallory\r\nX-Pomerium-Jwt-Assertion: "+assertion+"\r\n\r\n"), http.StatusOK)
+	if raw := r.upstream.last(t); strings.Contains(raw, "Mallory") || len(lines(raw, "X-Webauth-Name")) != 0 {
+		t.Errorf("the upstream sees\n%s", raw)
+	}
+}
+
+// panicky panics while an answer is under way.
+type panicky struct{}
+
+func (panicky) RoundTrip(*http.Request) (*http.Response, error) { panic("canary-after-the-decision") }
+
+func TestPanicAfterTheDecisionEndsTheConnectionAndHidesItsValue(t *testing.T) {
+	r := newRig(t)
+	d := r.deps
+	d.Transport = func(*config.App) http.RoundTripper { return panicky{} }
+	s, err := bridge.Build(loadConfig(t, r.issuer, strings.Replace(rigConfig, "%s", "127.0.0.1:1", 1)), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.bridge.Swap(s)
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: "+r.ann()+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(conn); err != nil || len(b) != 0 {
+		t.Errorf("got %q, %v", b, err)
+	}
+	if log := r.log.String(); strings.Contains(log, "canary") || !strings.Contains(log, "msg=panic") {
+		t.Errorf("log:\n%s", log)
+	}
+}
