@@ -77,6 +77,7 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 		Audience:   []string{a.AudienceOf(i)},
 		Algorithms: i.Algorithms,
 		Leeway:     leeway,
+		TrustEmail: i.TrustEmail,
 		MaxBytes:   c.Server.MaxAssertionBytes,
 		Now:        now,
 	}

@@ -25,9 +25,9 @@ import (
 //   - The header may have further members, for information. Those that change
 //     what is verified, or with what, are refused: crit, b64, zip, jwk, jku,
 //     x5u, x5c. So is a typ that names another kind of JWT, such as at+jwt.
-//   - An "email" whose "email_verified" is there and not true is removed from
-//     the Principal, from its Claims too: with many providers anyone can
-//     register under somebody else's address.
+//   - An "email" is removed from the Principal, from its Claims too, unless
+//     "email_verified" is true, or is absent and Options.TrustEmail is set: with
+//     many providers anyone can register under somebody else's address.
 //   - Claims are nested as the provider nests them; there are no dotted keys.
 //
 // "nonce" and "at_hash" belong to the sign-in of whoever requested the ID token
@@ -78,7 +78,7 @@ func (v *Verifier) verifyIDToken(ctx context.Context, assertion string) (*Princi
 	if refusal := v.askGoOIDC(ctx, assertion, signed, c, clientID); refusal != nil {
 		return nil, refusal
 	}
-	dropUnverifiedEmail(c.principal)
+	dropUnverifiedEmail(c.principal, v.o.TrustEmail)
 	return c.principal, nil
 }
 
@@ -234,9 +234,9 @@ func (k *verifiedKeySet) VerifySignature(_ context.Context, assertion string) ([
 
 // dropUnverifiedEmail: the address is removed from the claims, too, since rules
 // and adapters can name any claim. Some providers write booleans as strings.
-func dropUnverifiedEmail(p *Principal) {
+func dropUnverifiedEmail(p *Principal, trust bool) {
 	verified, present := p.Claims["email_verified"]
-	if !present || verified == true || verified == "true" {
+	if verified == true || verified == "true" || !present && trust {
 		return
 	}
 	p.Email = ""

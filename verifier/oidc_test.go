@@ -243,14 +243,15 @@ func TestIDTokenLeeway(t *testing.T) {
 // the principal, and the person is still who "sub" says.
 func TestIDTokenEmailVerified(t *testing.T) {
 	issuer := newIssuer(t)
-	v := newOIDC(t, staticKeys(t, issuer), verifier.Options{})
 	for _, tt := range []struct {
 		verified any
 		keeps    bool
+		trust    bool
 	}{
-		{absent{}, true}, {true, true}, {"true", true},
-		{false, false}, {"false", false}, {nil, false}, {"TRUE", false}, {1, false}, {[]bool{true}, false}, {"", false},
+		{absent{}, false, false}, {absent{}, true, true}, {true, true, false}, {"true", true, false},
+		{false, false, true}, {"false", false, true}, {nil, false, true}, {"TRUE", false, false}, {1, false, true}, {[]bool{true}, false, false}, {"", false, true},
 	} {
+		v := newOIDC(t, staticKeys(t, issuer), verifier.Options{TrustEmail: tt.trust})
 		p, err := v.Verify(t.Context(), idToken(issuer, nil, changes{"email_verified": tt.verified}))
 		if err != nil {
 			t.Errorf("%v: %v", tt.verified, err)

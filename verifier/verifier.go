@@ -31,6 +31,10 @@ type Options struct {
 	// Leeway is how far the issuer's clock may be off, both ways; 0: 60 s,
 	// negative: none.
 	Leeway time.Duration
+	// TrustEmail keeps the email of an ID token that does not say whether it is
+	// verified. Only for NewOIDC, and only for a provider that lets nobody choose
+	// their own: otherwise anyone can be anyone.
+	TrustEmail bool
 	// MaxBytes bounds the assertion's length; 0: 128 KiB.
 	MaxBytes int
 	// Now is the clock; nil: time.Now.

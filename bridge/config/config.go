@@ -77,6 +77,9 @@ type Issuer struct {
 	// Audience is the "aud" of the issuer's assertions for apps that do not
 	// say; empty: the app's host.
 	Audience string
+	// TrustEmail keeps the email of ID tokens that do not say whether it is
+	// verified.
+	TrustEmail bool
 	// Bearer says that the assertion follows "Bearer " in Header.
 	Bearer bool
 	// JWKSFile and PublicKeyFile are the files that Static came from.

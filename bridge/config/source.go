@@ -75,6 +75,13 @@ func (l *loader) applySource(at place, t *issuerTable) {
 	}
 }
 
+// checkTrustEmail: the key is for ID tokens only.
+func (l *loader) checkTrustEmail(at place, t issuerTable) {
+	if t.TrustEmail && t.DiscoveryURL == "" {
+		l.report.add(at.key("trust_email"), "has no effect without discovery_url: remove it")
+	}
+}
+
 // checkDiscovery checks an issuer that is an OpenID provider.
 func (l *loader) checkDiscovery(at place, i *Issuer) {
 	if err := verifier.CheckIssuerURL(i.DiscoveryURL, i.InsecureHTTP); err != nil {

@@ -33,6 +33,7 @@ type issuerTable struct {
 	DiscoveryURL  string        `toml:"discovery_url"`
 	Audience      string        `toml:"audience"`
 	Bearer        bool          `toml:"bearer"`
+	TrustEmail    bool          `toml:"trust_email"`
 	JWKSURL       string        `toml:"jwks_url"`
 	JWKSFile      string        `toml:"jwks_file"`
 	PublicKeyFile string        `toml:"public_key_file"`

@@ -32,6 +32,7 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 		DiscoveryURL:  t.DiscoveryURL,
 		Audience:      t.Audience,
 		Bearer:        t.Bearer,
+		TrustEmail:    t.TrustEmail,
 		Foreign:       t.DiscoveryURL != "" || t.Source != SourcePomerium,
 		Name:          e.name,
 		Header:        t.Header,
@@ -50,6 +51,7 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 		ClientKeyFile:  resolvePath(at, t.ClientKey),
 	}
 	l.checkClientCert(at, i)
+	l.checkTrustEmail(at, t)
 	l.checkAlgorithms(at.key("algorithms"), t.Algorithms)
 	l.checkHeader(at.key("header"), t.Header)
 	l.checkExpectedIssuer(at, t)
