@@ -52,12 +52,19 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	app.metrics.Decided(b.now().Sub(start))
 	proxy.DropForeignUpgrade(r)
+	failed := false
 	app.upstream.Serve(w, r,
 		func(h http.Header) {
 			app.owned.strip(h, app.upstream.Trusts(r.RemoteAddr))
 			granted.apply(h)
 		},
-		func(err error) { b.upstreamFailed(w, r, app, granted, err) })
+		func(err error) {
+			failed = true
+			b.upstreamFailed(w, r, app, granted, err)
+		})
+	if !failed {
+		app.metrics.Allowed()
+	}
 }
 
 // grant is what a request goes on with.
@@ -142,7 +149,7 @@ func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, erro
 
 // upstreamFailed answers for an upstream that did not.
 func (b *Bridge) upstreamFailed(w http.ResponseWriter, r *http.Request, app *App, g *grant, err error) {
-	ref := &refusal{reason: reasonUpstreamUnreachable, err: err, principal: g.principal, decision: g.decision, decided: true}
+	ref := &refusal{reason: reasonUpstreamUnreachable, err: err, principal: g.principal, decision: g.decision}
 	switch {
 	case r.Context().Err() != nil:
 		// The client has gone; the status is for the record only.

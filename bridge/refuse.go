@@ -35,11 +35,7 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 	a := answerFor(ref.reason)
 	id := rand.Text()
 	b.logRefusal(r, app, ref, a, id)
-	if ref.decided {
-		app.metrics.UpstreamFailed(ref.reason)
-	} else {
-		app.metrics.Refused(a.outcome, ref.reason)
-	}
+	app.metrics.Refused(a.outcome, ref.reason)
 	if r.ContentLength != 0 {
 		// net/http reads on before it answers, to keep the connection. Whoever
 		// announces a body and never sends it would hold it for ever.
@@ -91,7 +87,7 @@ func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, i
 	if ref.err != nil {
 		attrs = append(attrs, slog.Any("error", ref.err))
 	}
-	b.log.LogAttrs(r.Context(), level, "refused", attrs...)
+	b.log.LogAttrs(r.Context(), level, a.outcome, attrs...)
 }
 
 func writeHTML(w http.ResponseWriter, status int, page pageData) {

@@ -17,7 +17,6 @@ type refusal struct {
 	err       error               // for the log; may be nil
 	principal *verifier.Principal // nil before verification
 	decision  mapping.Decision
-	decided   bool // the request was counted as allowed before it failed
 }
 
 // The reasons of the bridge itself; those of the verifier are its own.

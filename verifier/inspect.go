@@ -39,14 +39,20 @@ type Inspection struct {
 	Checks []Check
 }
 
-// Valid reports whether every check passed.
-func (i *Inspection) Valid() bool {
+// Outcome is Failed if a check failed, NotChecked if none did but some were not
+// made, and Passed if all passed.
+func (i *Inspection) Outcome() Outcome {
+	outcome := Passed
 	for _, c := range i.Checks {
-		if c.Outcome != Passed {
-			return false
+		switch c.Outcome {
+		case Failed:
+			return Failed
+		case NotChecked:
+			outcome = NotChecked
+		case Passed:
 		}
 	}
-	return true
+	return outcome
 }
 
 // Inspect makes Verify's checks for people to look at. It is a tool for finding
@@ -141,7 +147,11 @@ func (i *Inspection) checkKey(ctx context.Context, v *Verifier, c *compact) {
 	}
 	i.add("algorithm", v.checkAlgorithm(c), c.algorithm)
 	key, err := v.key(ctx, c)
-	if !i.add("key", err, "the issuer has a key of this ID for "+c.algorithm) {
+	found := "the issuer has a key of this ID for " + c.algorithm
+	if c.keyID == "" {
+		found = "the header names none, and the issuer has only one"
+	}
+	if !i.add("key", err, found) {
 		i.skip("signature", "there is no key for it")
 		return
 	}

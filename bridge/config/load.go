@@ -15,8 +15,11 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/adapter/headers"
 )
 
-// maxFileBytes bounds the configuration files and the key files they name.
-const maxFileBytes = 1 << 20
+// maxConfigBytes bounds a configuration file, maxKeyBytes one that it names.
+const (
+	maxConfigBytes = 64 << 20
+	maxKeyBytes    = 1 << 20
+)
 
 // Load reads the configuration at path and the files that it includes. If
 // anything is wrong with what they say, the error is Problems and there is no
@@ -33,12 +36,9 @@ func builtinKinds() map[string]func() adapter.Options {
 }
 
 func load(path string, kinds map[string]func() adapter.Options, presets fs.FS) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := readRegular(path, maxConfigBytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading configuration: %w", err)
-	}
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && worldWritable(info) {
-		return nil, fmt.Errorf("reading configuration: %s %s", path, worldWritableText)
 	}
 	report := newReporter()
 	l := &loader{
@@ -111,7 +111,7 @@ type include struct {
 }
 
 func (l *loader) readInclude(file include) bool {
-	data, err := readRegular(file.path)
+	data, err := readRegular(file.path, maxConfigBytes)
 	if err != nil {
 		l.report.add(file.at, "%v", err)
 		return false
@@ -242,7 +242,7 @@ func worldWritable(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0
 
 // readRegular reads a file that the configuration names, but no device that
 // never ends and no pipe that never begins.
-func readRegular(path string) ([]byte, error) {
+func readRegular(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if missing, ok := errors.AsType[*fs.PathError](err); ok {
 		return nil, fmt.Errorf("%s: %w", path, missing.Err)
@@ -254,8 +254,8 @@ func readRegular(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is no regular file", path)
 	case worldWritable(info):
 		return nil, fmt.Errorf("%s %s", path, worldWritableText)
-	case info.Size() > maxFileBytes:
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
 	}
 	return os.ReadFile(path)
 }

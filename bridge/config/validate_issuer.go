@@ -147,7 +147,7 @@ func (l *loader) checkJWKSURL(at place, i *Issuer) {
 }
 
 func (l *loader) readKeys(at place, i *Issuer, path string, parse func([]byte) ([]verifier.Key, error)) []verifier.Key {
-	data, err := readRegular(path)
+	data, err := readRegular(path, maxKeyBytes)
 	if err != nil {
 		l.report.add(at, "%v", err)
 		return nil
@@ -169,7 +169,7 @@ func (l *loader) checkCAFile(at place, i *Issuer) {
 		l.report.add(at, "has no effect without jwks_url or discovery_url: remove it")
 		return
 	}
-	data, err := readRegular(i.CAFile)
+	data, err := readRegular(i.CAFile, maxKeyBytes)
 	if err != nil {
 		l.report.add(at, "%v", err)
 		return

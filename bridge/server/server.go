@@ -45,7 +45,7 @@ type ListenError struct {
 	Err error
 }
 
-func (e *ListenError) Error() string { return fmt.Sprintf("listening for %s: %v", e.Key, e.Err) }
+func (e *ListenError) Error() string { return fmt.Sprintf("%s: %v", e.Key, e.Err) }
 func (e *ListenError) Unwrap() error { return e.Err }
 
 // server is one run.
@@ -141,7 +141,7 @@ func (s *server) serve(ctx context.Context, c *config.Config, listener, admin ne
 // goes last: it is where one sees that the server is draining.
 func (s *server) drain(ctx context.Context, main, operator *http.Server, timeout time.Duration) error {
 	s.state.draining.Store(true)
-	s.o.Log.Info("draining", "timeout", timeout)
+	s.o.Log.Info("draining", "timeout", timeout.String())
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := main.Shutdown(ctx)

@@ -14,7 +14,7 @@ import (
 
 // The outcomes of a request.
 const (
-	// Allowed: passed to the upstream.
+	// Allowed: answered by the upstream.
 	Allowed = "allowed"
 	// Refused: answered by the bridge, because of the request.
 	Refused = "refused"
@@ -119,22 +119,17 @@ func (m *Metrics) App(name string) *App {
 	}
 }
 
-// Decided records that a request was allowed, after d.
-func (a *App) Decided(d time.Duration) {
-	a.allowed.Inc()
-	a.decision.Observe(d.Seconds())
-}
+// Decided records that it took d to allow a request.
+func (a *App) Decided(d time.Duration) { a.decision.Observe(d.Seconds()) }
+
+// Allowed records that the upstream has answered a request, to the end: an
+// upgraded connection is counted when it closes.
+func (a *App) Allowed() { a.allowed.Inc() }
 
 // Refused records a request that the bridge answered itself. outcome is Refused
 // or Failed, reason from a fixed set.
 func (a *App) Refused(outcome, reason string) {
 	a.m.requests.WithLabelValues(a.name, outcome).Inc()
-	a.m.refusals.WithLabelValues(a.name, reason).Inc()
-}
-
-// UpstreamFailed records that an allowed request got no answer from the
-// upstream.
-func (a *App) UpstreamFailed(reason string) {
 	a.m.refusals.WithLabelValues(a.name, reason).Inc()
 }
 

@@ -31,6 +31,10 @@ failed.`,
 			return err
 		}
 		r, err := check(path)
+		if err != nil && structured {
+			r.Problems, err = []checkProblem{{File: path, Message: err.Error()}}, nil
+			r.problems = config.Problems{{File: path}} // for the exit code
+		}
 		if err != nil {
 			return &exit{exitUsage, err}
 		}
@@ -67,7 +71,7 @@ type checkResult struct {
 
 type checkProblem struct {
 	File    string `json:"file"`
-	Line    int    `json:"line"`
+	Line    int    `json:"line"` // 0: the file as a whole
 	Key     string `json:"key,omitempty"`
 	Message string `json:"message"`
 }

@@ -23,7 +23,9 @@ Everything listens on this machine only. Ctrl-C ends it.`,
 				return &exit{exitUsage, err}
 			}
 			o.Out, o.Log = cmd.OutOrStdout(), log
-			if err := demo.Run(cmd.Context(), o); err != nil {
+			ctx, cancel := untilSignal(cmd.Context())
+			defer cancel()
+			if err := demo.Run(ctx, o); err != nil {
 				return &exit{exitNo, err}
 			}
 			return nil

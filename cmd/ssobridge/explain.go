@@ -114,8 +114,12 @@ func (f *explainFlags) verify(ctx context.Context, c *config.Config, a *config.A
 		return nil, &exit{exitUsage, err}
 	}
 	p, err := server.VerifyAssertion(ctx, c, a, assertion)
-	if err != nil {
+	var refusal *verifier.Error
+	switch {
+	case errors.As(err, &refusal):
 		return nil, &exit{exitNo, fmt.Errorf("app %s would refuse this assertion: %w", a.Name, err)}
+	case err != nil:
+		return nil, &exit{exitNo, fmt.Errorf("whether app %s would refuse this assertion cannot be told: %w", a.Name, err)}
 	}
 	return p, nil
 }

@@ -80,8 +80,7 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 		if live(i, now) {
 			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "warning: this assertion is still valid: whoever has it is this person until it expires")
 		}
-		failed := slices.ContainsFunc(i.Checks, func(c verifier.Check) bool { return c.Outcome == verifier.Failed })
-		if err != nil || failed {
+		if err != nil || i.Outcome() == verifier.Failed {
 			return &exit{exitNo, err}
 		}
 		return nil
@@ -215,11 +214,14 @@ func inspectionJSON(i *verifier.Inspection) any {
 		checks[n] = check{c.Name, c.Outcome, c.Reason, c.Detail}
 	}
 	return struct {
-		Valid  bool           `json:"valid"`
+		// pass, fail, or "not checked": nothing failed, but not everything
+		// could be checked.
+		Outcome verifier.Outcome `json:"outcome"`
+
 		Header map[string]any `json:"header"`
 		Claims map[string]any `json:"claims"`
 		Checks []check        `json:"checks"`
-	}{i.Valid(), i.Header, i.Claims, checks}
+	}{i.Outcome(), i.Header, i.Claims, checks}
 }
 
 func printInspection(w io.Writer, i *verifier.Inspection, now time.Time) error {

@@ -23,7 +23,8 @@ func newServe() *cobra.Command {
 		Long: `Serve as a reverse proxy between Pomerium and the apps.
 
 SIGHUP loads the configuration again: a good one is in force at once, a bad one
-changes nothing and is reported. SIGTERM and SIGINT let requests under way finish.`,
+changes nothing and is reported. SIGTERM and SIGINT let requests under way finish;
+a second one ends them.`,
 		Example: "  ssobridge serve --config /etc/ssobridge/ssobridge.toml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,9 +32,11 @@ changes nothing and is reported. SIGTERM and SIGINT let requests under way finis
 			if err != nil {
 				return &exit{exitUsage, err}
 			}
-			reload, stop := reloadSignal(cmd.Context())
+			ctx, cancel := untilSignal(cmd.Context())
+			defer cancel()
+			reload, stop := reloadSignal(ctx)
 			defer stop()
-			err = server.Run(cmd.Context(), server.Options{ConfigPath: path, Version: version(), Log: log, Reload: reload})
+			err = server.Run(ctx, server.Options{ConfigPath: path, Version: version(), Log: log, Reload: reload})
 			return serveExit(err)
 		},
 	}
