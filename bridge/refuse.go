@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/telemetry"
 )
 
 // refusedBodyTimeout is how long a refused request's body may take.
@@ -87,7 +89,11 @@ func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, i
 	if ref.err != nil {
 		attrs = append(attrs, slog.Any("error", ref.err))
 	}
-	b.log.LogAttrs(r.Context(), level, a.outcome, attrs...)
+	if a.outcome == telemetry.Failed {
+		b.log.LogAttrs(r.Context(), level, "failed", attrs...)
+		return
+	}
+	b.log.LogAttrs(r.Context(), level, "refused", attrs...)
 }
 
 func writeHTML(w http.ResponseWriter, status int, page pageData) {
