@@ -11,6 +11,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -113,9 +114,12 @@ func (b *Bridge) abortOnPanic(r *http.Request, app *App) {
 	if p == nil {
 		return
 	}
+	reason := reasonAborted        // by ReverseProxy: one side went away amid the answer
 	if p != http.ErrAbortHandler { //nolint:errorlint // net/http compares so too
+		reason = reasonPanic
 		b.logPanic(r, app, p)
 	}
+	app.metrics.Refused(telemetry.Failed, reason)
 	panic(http.ErrAbortHandler)
 }
 

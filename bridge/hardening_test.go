@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
 )
@@ -157,5 +159,40 @@ func TestPanicAfterTheDecisionEndsTheConnectionAndHidesItsValue(t *testing.T) {
 	}
 	if log := r.log.String(); strings.Contains(log, "canary") || !strings.Contains(log, "msg=panic") {
 		t.Errorf("log:\n%s", log)
+	}
+}
+
+// An upstream that dies amid its answer is counted, and the client is not told
+// that the answer was whole.
+func TestUpstreamThatDiesAmidItsAnswer(t *testing.T) {
+	r := newRig(t, withUpstream(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000000")
+		_, _ = io.WriteString(w, strings.Repeat("x", 256<<10))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})))
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: "+r.ann()+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the client reads to the end with %v", err)
+	}
+	want := `
+# HELP ssobridge_refusals_total Requests that did not get their answer from the upstream, by app and reason.
+# TYPE ssobridge_refusals_total counter
+ssobridge_refusals_total{app="grafana",reason="answer_aborted"} 1
+`
+	if err := testutil.GatherAndCompare(r.metrics.Gatherer(), strings.NewReader(want), "ssobridge_refusals_total"); err != nil {
+		t.Error(err)
 	}
 }

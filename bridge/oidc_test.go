@@ -50,6 +50,14 @@ issuers  = ["pomerium", "machines"]
 [[app.wiki.rule]]
 role   = "reader"
 emails = ["*@example.com"]
+[app.api]
+host     = "api.example.com"
+upstream = "http://%[2]s"
+adapter  = "remote-user"
+issuer   = "machines"
+[[app.api.rule]]
+role   = "reader"
+emails = ["*@example.com"]
 `, idp.URL, r.upstream.addr)
 	for name, data := range map[string][]byte{"c.toml": []byte(text), "key.pem": r.issuer.PublicPEM()} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
@@ -98,6 +106,9 @@ emails = ["*@example.com"]
 	robot := idToken(idp.URL, "robots", nil)
 	ann := r.issuer.Assertion(verifiertest.Claims{Audience: "wiki.example.com", Subject: "ann-id", Email: "ann@example.com"})
 	basic := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("ann:secret"))
+	for credentials, want := range map[string]int{"Bearer " + robot: 200, robot: 401, "": 401, "Bearer": 401, "Basic " + robot: 401} {
+		wantStatus(t, r.raw("GET / HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: "+credentials+"\r\n\r\n"), want)
+	}
 	for name, tc := range map[string]struct {
 		lines string
 		want  int

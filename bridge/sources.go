@@ -36,10 +36,16 @@ func (s *source) present(h http.Header) bool {
 }
 
 func (s *source) verify(ctx context.Context, h http.Header) (*verifier.Principal, error) {
-	if values := h[s.header]; s.bearer && len(values) == 1 && s.present(h) {
-		return s.verifier.Verify(ctx, values[0][len(bearerPrefix):])
+	values := h[s.header]
+	switch {
+	case !s.bearer:
+		return s.verifier.VerifyHeader(ctx, h, s.header)
+	case len(values) > 1:
+		return nil, &verifier.Error{Reason: verifier.ReasonDuplicate, Err: fmt.Errorf("%d values of the assertion header", len(values))}
+	case !s.present(h):
+		return nil, &verifier.Error{Reason: verifier.ReasonMissing, Err: errors.New("no bearer credentials")}
 	}
-	return s.verifier.VerifyHeader(ctx, h, s.header)
+	return s.verifier.Verify(ctx, values[0][len(bearerPrefix):])
 }
 
 func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {

@@ -31,6 +31,7 @@ const (
 	reasonUpstreamUnreachable = "upstream_unreachable"
 	reasonUpstreamTimeout     = "upstream_timeout"
 	reasonClientGone          = "client_gone"
+	reasonAborted             = "answer_aborted" // there is nobody to answer any more
 )
 
 // adaptError marks errors of an adapter.
