@@ -91,9 +91,10 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 
 // verify returns the principal of a request. Of several issuers, the first
 // whose header is there decides, together with the others that use the same
-// header: each checks the assertion by its own keys and nothing else, so that
-// an issuer can never vouch for what only another may say. Headers that are not
-// the deciding one are not looked at.
+// header: each checks the assertion by its own keys and nothing else, so that no
+// issuer's key ever verifies what claims to be another's. (Rules do not ask which
+// issuer it was: every issuer of an app is trusted with emails and groups.)
+// Headers that are not the deciding one are not looked at.
 func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, error) {
 	deciding := a.sources[0].header
 	for i := range a.sources {

@@ -83,17 +83,26 @@ func (s *state) build(c *config.Config, m *telemetry.Metrics) (*pending, error) 
 	}
 	var err error
 	p.snapshot, err = bridge.Build(c, bridge.Deps{
-		Keys: func(i *config.Issuer) (verifier.KeySource, error) {
-			if !i.Fetched() {
-				return verifier.StaticKeys(i.Static...), nil
-			}
-			return p.keys[idOf(i, c.Server.CacheDir)], nil
-		},
+		Keys:      p.keySource,
 		Transport: func(a *config.App) http.RoundTripper { return s.transport(a, p.transports) },
 		Metrics:   m,
 		Log:       s.log,
 	})
 	return p, err
+}
+
+// keySource returns what build has found for an issuer. It is not looked up anew:
+// a file that has changed meanwhile would make it another one, or none.
+func (p *pending) keySource(i *config.Issuer) (verifier.KeySource, error) {
+	for _, k := range p.inUse {
+		if k.issuer == i && k.fetched != nil {
+			return k.fetched, nil
+		}
+	}
+	if i.Fetched() {
+		return nil, fmt.Errorf("no keys for issuer %s", i.Name)
+	}
+	return verifier.StaticKeys(i.Static...), nil
 }
 
 // fetchNew fetches the keys that no snapshot has used before. A reload must not

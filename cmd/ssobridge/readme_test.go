@@ -211,8 +211,25 @@ func demoStarts(t *testing.T) {
 	if code := run(ctx, args, strings.NewReader(""), out, &stderr); code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr.Bytes())
 	}
+	printed := out.b.String()
 	if !out.done {
-		t.Errorf("it ended before it said how to end it:\n%s", out.b.String())
+		t.Fatalf("it ended before it said how to end it:\n%s", printed)
+	}
+	// README's lines for a second terminal are among those that the demo prints,
+	// all of which the demo's own test runs.
+	port := regexp.MustCompile(`http://grafana\.localhost:(\d+)/`).FindStringSubmatch(printed)
+	if port == nil {
+		t.Fatalf("it printed no address:\n%s", printed)
+	}
+	for _, b := range readmeBlocks(t) {
+		if b.language != "sh" {
+			continue
+		}
+		for line := range strings.Lines(b.text) {
+			if want := strings.TrimSpace(strings.ReplaceAll(line, ":8000/", ":"+port[1]+"/")); !strings.Contains(printed, want) {
+				t.Errorf("README.md:%d: the demo does not print %q:\n%s", b.line, want, printed)
+			}
+		}
 	}
 }
 
