@@ -2,8 +2,6 @@ package verifier_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,27 +122,24 @@ func TestVerifyLastSecond(t *testing.T) {
 	wantRefusal(t, p, err, verifier.ReasonClaims, assertion)
 }
 
-// TestRemoteKeysCacheInterval: the same keys are written to the cache again when
-// what it says of their age is ten minutes old, and not before.
-func TestRemoteKeysCacheInterval(t *testing.T) {
-	issuer, at := newIssuer(t), newClock()
-	file := filepath.Join(t.TempDir(), "keys.json")
-	keys := newRemoteKeys(t, verifier.RemoteKeysOptions{URL: serve(t, issuer), Now: at.now, CacheFile: file})
-	for _, step := range []struct {
-		wait    time.Duration
-		written time.Duration // since the start, as the cache has it
-	}{{0, 0}, {10*time.Minute - 1, 0}, {1, 10 * time.Minute}} {
-		at.advance(step.wait)
-		refresh(t, keys)
-		var cached struct {
-			ConfirmedAt time.Time `json:"confirmed_at"`
+// TestCacheInterval: the same keys are written to the cache again when what it
+// says of their age is ten minutes old, and not before.
+func TestCacheInterval(t *testing.T) {
+	inCache(t, func(c *cached) {
+		keys, start := c.start(), time.Now()
+		for _, step := range []struct {
+			wait    time.Duration
+			written time.Duration // since the start, as the cache has it
+		}{{0, 0}, {10*time.Minute - 1, 0}, {1, 10 * time.Minute}} {
+			pass(step.wait)
+			c.run(keys)()
+			var cached struct {
+				ConfirmedAt time.Time `json:"confirmed_at"`
+			}
+			c.must(json.Unmarshal([]byte(c.text()), &cached))
+			if !cached.ConfirmedAt.Equal(start.Add(step.written)) {
+				c.t.Errorf("%s on: confirmed at %s, want %s after the start", step.wait, cached.ConfirmedAt, step.written)
+			}
 		}
-		data, err := os.ReadFile(file)
-		if err == nil {
-			err = json.Unmarshal(data, &cached)
-		}
-		if err != nil || !cached.ConfirmedAt.Equal(now().Add(step.written)) {
-			t.Errorf("%s on: confirmed at %s, want %s after the start: %v", step.wait, cached.ConfirmedAt, step.written, err)
-		}
-	}
+	})
 }

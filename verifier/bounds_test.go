@@ -129,6 +129,40 @@ func TestFetchAtItsBounds(t *testing.T) {
 	}
 }
 
+// The bounds of discovery, to the byte.
+func TestDiscoveryAtItsBounds(t *testing.T) {
+	idp := serveIDP(t)
+	refresh := func() error {
+		return newProvider(t, verifier.ProviderOptions{Issuer: idp.url, Client: &http.Client{Transport: keyClient(t).Transport}}).Refresh(t.Context())
+	}
+	document := string(changes{}.of(idp.document()))
+	for size, ok := range map[int]bool{1 << 20: true, 1<<20 + 1: false} {
+		idp.setFault(body(document + strings.Repeat(" ", size-len(document))))
+		if err := refresh(); (err == nil) != ok {
+			t.Errorf("a document of %d bytes: %v", size, err)
+		}
+	}
+	idp.heal()
+	at := idp.document()["jwks_uri"].(string) + "?"
+	for size, ok := range map[int]bool{2 << 10: true, 2<<10 + 1: false} {
+		idp.moveKeys(at + strings.Repeat("a", size-len(at)))
+		if err := refresh(); (err == nil) != ok {
+			t.Errorf("a jwks_uri of %d bytes: %v", size, err)
+		}
+	}
+}
+
+func TestCacheAtItsBound(t *testing.T) {
+	inCache(t, func(c *cached) {
+		c.fill()
+		text := c.text()
+		for size, want := range map[int]verifier.Reason{2 << 20: "", 2<<20 + 1: verifier.ReasonKeysUnavailable} {
+			c.write(text + strings.Repeat(" ", size-len(text)))
+			wantKey(c.t, c.start(), c.idp.issuer.KeyID(), want)
+		}
+	})
+}
+
 func TestInspectAtTheSizeLimit(t *testing.T) {
 	issuer, err := verifiertest.NewIssuer()
 	if err != nil {

@@ -111,12 +111,21 @@ func checkPerson(p *Principal) error {
 	if p.Email == "" {
 		return nil
 	}
-	local, domain, _ := strings.Cut(p.Email, "@")
-	if local == "" || domain == "" || strings.Contains(domain, "@") {
-		return errors.New("email is not of the form local@domain with one @")
+	if err := CheckEmail(p.Email); err != nil {
+		return fmt.Errorf("email %w", err)
 	}
-	if strings.ContainsFunc(p.Email, notInEmail) {
-		return errors.New("email has spaces, separators or invisible characters")
+	return nil
+}
+
+// CheckEmail says why no [Principal] can have an email, if that is so. Its error
+// does not repeat the email.
+func CheckEmail(email string) error {
+	local, domain, _ := strings.Cut(email, "@")
+	if local == "" || domain == "" || strings.Contains(domain, "@") {
+		return errors.New("is not of the form local@domain with one @")
+	}
+	if strings.ContainsFunc(email, notInEmail) {
+		return errors.New("has spaces, separators or invisible characters")
 	}
 	return nil
 }

@@ -63,16 +63,28 @@ func discoverJWKSURL(ctx context.Context, client *http.Client, issuer string, al
 		return "", fmt.Errorf("reading discovery document: %w", err)
 	}
 	jwksURL, _ := document["jwks_uri"].(string)
-	if document["issuer"] != issuer || jwksURL == "" || len(jwksURL) > maxURLBytes {
+	if document["issuer"] != issuer || jwksURL == "" {
 		return "", errors.New("reading discovery document: it does not say issuer and jwks_uri")
 	}
-	if err := CheckKeyURL(jwksURL, allowHTTP); err != nil {
-		return "", fmt.Errorf("reading discovery document: jwks_uri: %w", err)
-	}
-	if isInternal(jwksURL) && !isInternal(issuer) {
-		return "", errors.New("reading discovery document: jwks_uri is an internal address, and the issuer is not")
+	if err := checkJWKSURL(jwksURL, issuer, allowHTTP); err != nil {
+		return "", fmt.Errorf("reading discovery document: %w", err)
 	}
 	return jwksURL, nil
+}
+
+// checkJWKSURL reports whether a provider of this issuer may send us there for
+// its keys.
+func checkJWKSURL(jwksURL, issuer string, allowHTTP bool) error {
+	if len(jwksURL) > maxURLBytes {
+		return fmt.Errorf("jwks_uri is over %d bytes", maxURLBytes)
+	}
+	if err := CheckKeyURL(jwksURL, allowHTTP); err != nil {
+		return fmt.Errorf("jwks_uri: %w", err)
+	}
+	if isInternal(jwksURL) && !isInternal(issuer) {
+		return errors.New("jwks_uri is an internal address, and the issuer is not")
+	}
+	return nil
 }
 
 // discoveryError keeps of go-oidc's error what is ours: it may hold the whole

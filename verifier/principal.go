@@ -31,3 +31,27 @@ type Principal struct {
 	// ("resource_access.app.roles") and joins their lists with commas.
 	Claims map[string]any
 }
+
+// Claim returns the value of a claim by its name. "a.b.c" is the claim of that
+// name, as Pomerium writes nested claims, or else what {"a": {"b": {"c": …}}}
+// holds, as OpenID providers do. The value is one of those in Claims.
+func (p *Principal) Claim(name string) (value any, ok bool) {
+	return claimAt(p.Claims, name)
+}
+
+func claimAt(claims map[string]any, name string) (value any, ok bool) {
+	if value, ok = claims[name]; ok {
+		return value, true
+	}
+	for i := range len(name) {
+		if name[i] != '.' {
+			continue
+		}
+		if inner, isObject := claims[name[:i]].(map[string]any); isObject {
+			if value, ok = claimAt(inner, name[i+1:]); ok {
+				return value, true
+			}
+		}
+	}
+	return nil, false
+}

@@ -31,6 +31,11 @@ type ProviderOptions struct {
 	// MaxStale is how long the last good keys are trusted while the provider
 	// does not answer; 0: 24 h.
 	MaxStale time.Duration
+	// CacheFile keeps the last good keys, and where they are, for the next start;
+	// "": nowhere. Its directory must be writable for nobody else. Run writes it;
+	// Refresh does not, so that keys which are only tried leave those in use
+	// alone.
+	CacheFile string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Log receives the outcome of fetches that change something; nil: none.
@@ -62,7 +67,8 @@ type Provider struct {
 
 var _ KeySource = (*Provider)(nil)
 
-// NewProvider returns a Provider that has discovered nothing yet.
+// NewProvider returns a Provider that has discovered nothing yet, and has no keys
+// but those in CacheFile.
 func NewProvider(o ProviderOptions) (*Provider, error) {
 	if err := CheckIssuerURL(o.Issuer, o.AllowHTTP); err != nil {
 		return nil, err
@@ -76,7 +82,32 @@ func NewProvider(o ProviderOptions) (*Provider, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Provider{o: o, adopted: make(chan struct{}, 1), discovering: make(chan struct{}, 1)}, nil
+	p := &Provider{o: o, adopted: make(chan struct{}, 1), discovering: make(chan struct{}, 1)}
+	p.loadCache()
+	return p, nil
+}
+
+// loadCache goes on from what was discovered before. The jwks_uri is under the
+// same rules as one that has just been.
+func (p *Provider) loadCache() {
+	file := keyFile{p.o.CacheFile, p.o.Issuer}
+	url, cached, err := file.load(p.o.Now(), func(url string) error { return checkJWKSURL(url, p.o.Issuer, p.o.AllowHTTP) })
+	if err != nil {
+		p.o.Log.Warn("cached keys not used", "error", err)
+	}
+	if cached != nil {
+		keys := p.keysAt(url)
+		keys.begin(cached)
+		p.keys.Store(keys)
+	}
+}
+
+// keysAt returns keys that have not been fetched yet, from a checked URL.
+func (p *Provider) keysAt(jwksURL string) *RemoteKeys {
+	return newRemoteKeys(RemoteKeysOptions{
+		URL: jwksURL, Client: p.o.Client, AllowHTTP: p.o.AllowHTTP,
+		MaxStale: p.o.MaxStale, CacheFile: p.o.CacheFile, Now: p.o.Now, Log: p.o.Log,
+	}, p.o.Issuer)
 }
 
 // Issuer returns the issuer URL, which is what Options.Issuer must be.
@@ -100,7 +131,7 @@ func (p *Provider) Run(ctx context.Context) {
 		fetching.Wait()
 		p.o.Client.CloseIdleConnections()
 	}()
-	if p.keys.Load() != nil { // from a Refresh, or a Run before
+	if p.keys.Load() != nil { // from the cache, a Refresh, or a Run before
 		p.announce()
 	}
 	retry := firstRetry
@@ -190,13 +221,7 @@ func (p *Provider) findKeys(ctx context.Context) (*RemoteKeys, error) {
 	if keys := p.keys.Load(); keys != nil && keys.o.URL == jwksURL {
 		return nil, nil
 	}
-	fresh, err := NewRemoteKeys(RemoteKeysOptions{
-		URL: jwksURL, Client: p.o.Client, AllowHTTP: p.o.AllowHTTP,
-		MaxStale: p.o.MaxStale, Now: p.o.Now, Log: p.o.Log,
-	})
-	if err != nil {
-		return nil, err
-	}
+	fresh := p.keysAt(jwksURL)
 	return fresh, fresh.Refresh(ctx)
 }
 
@@ -216,7 +241,7 @@ func (p *Provider) recordOutcome(ctx context.Context, err error) {
 	}
 }
 
-// Status describes the keys as they are now. Before the first good ones, URL and
+// Status describes the keys as they are now. Before there are any, URL and
 // NextRefresh are those of discovery. LastError is discovery's, if fetching the
 // keys has none of its own.
 func (p *Provider) Status() KeyStatus {

@@ -72,7 +72,7 @@ func TestProviderFaults(t *testing.T) {
 		"no jwks_uri": {func(i *idp) http.HandlerFunc { return i.with(changes{"jwks_uri": absent{}}) }, "does not say issuer and jwks_uri"},
 		"long jwks_uri": {func(i *idp) http.HandlerFunc {
 			return i.with(changes{"jwks_uri": i.url + "?" + strings.Repeat("a", 2048)})
-		}, "does not say issuer and jwks_uri"},
+		}, "jwks_uri is over 2048 bytes"},
 		"plain jwks_uri": {func(i *idp) http.HandlerFunc { return i.with(changes{"jwks_uri": "http://" + canary + "/keys"}) }, "jwks_uri: plain http"},
 		"other jwks_uri": {func(i *idp) http.HandlerFunc { return i.with(changes{"jwks_uri": other.URL}) }, "fetching JWKS: status 404"},
 		"another host":   {func(*idp) http.HandlerFunc { return http.RedirectHandler(other.URL, http.StatusFound).ServeHTTP }, "redirect to another host refused"},
@@ -170,6 +170,8 @@ func TestProviderJWKSURL(t *testing.T) {
 		{"https://idp.example.com/realms/x", "https://127.1/keys", internal},
 		{"https://idp.example.com/realms/x", "https://2130706433/keys", internal},
 		{"https://idp.example.com/realms/x", "https://0x7f000001/keys", internal},
+		{"https://idp.example.com/realms/x", "https://127.0.0.0x1/keys", internal},
+		{"https://idp.example.com/realms/x", "https://10.9/keys", internal},
 		{"https://idp.example.com/realms/x", "https://./keys", internal},
 		{"https://idp.example.com/realms/x", "https://LocalHost/keys", internal},
 		{"https://idp.example.com/realms/x", "https://idp.localhost./keys", internal},

@@ -3,6 +3,7 @@ package verifier
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -45,7 +46,8 @@ type RemoteKeysOptions struct {
 	// does not answer; 0: 24 h.
 	MaxStale time.Duration
 	// CacheFile keeps the last good keys for the next start; "": nowhere. Its
-	// directory must be writable for nobody else.
+	// directory must be writable for nobody else. Run writes it; Refresh does
+	// not, so that keys which are only tried leave those in use alone.
 	CacheFile string
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -63,7 +65,9 @@ type RemoteKeys struct {
 
 	fetching    chan struct{} // capacity 1: single flight
 	lastUnknown atomic.Int64  // when an unknown key ID last caused a fetch, Unix ns
-	stored      time.Time     // when CacheFile was last written; guarded by fetching
+
+	cache  keyFile
+	stored *remoteState // what is in cache; nil until the first store; guarded by fetching
 
 	mu        sync.Mutex // guards what follows
 	lastError error
@@ -95,11 +99,30 @@ type KeyStatus struct {
 	Usable bool
 }
 
-// NewRemoteKeys returns a RemoteKeys that has no keys yet.
+// NewRemoteKeys returns a RemoteKeys that has no keys yet, or those in CacheFile.
 func NewRemoteKeys(o RemoteKeysOptions) (*RemoteKeys, error) {
 	if err := CheckKeyURL(o.URL, o.AllowHTTP); err != nil {
 		return nil, err
 	}
+	r := newRemoteKeys(o, "")
+	_, cached, err := r.cache.load(r.o.Now(), func(url string) error {
+		if url != o.URL {
+			return errors.New("it holds those of another URL")
+		}
+		return nil
+	})
+	if err != nil {
+		r.o.Log.Warn("cached keys not used", "error", err)
+	}
+	if cached != nil {
+		r.begin(cached)
+	}
+	return r, nil
+}
+
+// newRemoteKeys returns a RemoteKeys without keys. The URL has been checked.
+// issuer is whose discovery named it.
+func newRemoteKeys(o RemoteKeysOptions, issuer string) *RemoteKeys {
 	if o.Client == nil {
 		o.Client = NewKeyClient(nil, nil)
 	}
@@ -112,26 +135,16 @@ func NewRemoteKeys(o RemoteKeysOptions) (*RemoteKeys, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &RemoteKeys{o: o, refetch: make(chan struct{}, 1), fetching: make(chan struct{}, 1)}
-	r.loadCache()
-	return r, nil
+	return &RemoteKeys{
+		o: o, refetch: make(chan struct{}, 1), fetching: make(chan struct{}, 1), cache: keyFile{o.CacheFile, issuer},
+	}
 }
 
-// loadCache starts with the keys that were good when they were last fetched. They
-// are trusted for as long as if this process had fetched them then.
-func (r *RemoteKeys) loadCache() {
-	if r.o.CacheFile == "" {
-		return
-	}
-	keys, confirmed, err := keyFile{r.o.CacheFile}.load(r.o.URL, r.o.Now())
-	if err != nil {
-		r.o.Log.Warn("cached keys not used", "error", err)
-		return
-	}
-	if keys != nil {
-		r.state.Store(&remoteState{set: newKeySet(keys), keys: keys, confirmed: confirmed})
-		r.o.Log.Info("keys from the cache", "jwks_url", r.o.URL, "key_ids", keyIDs(keys), "confirmed_at", confirmed)
-	}
+// begin puts cached keys in force. They are trusted for as long as if this
+// process had fetched them.
+func (r *RemoteKeys) begin(cached *remoteState) {
+	r.state.Store(cached)
+	r.o.Log.Info("keys from the cache", "jwks_url", r.o.URL, "key_ids", keyIDs(cached.keys), "confirmed_at", cached.confirmed)
 }
 
 // cacheInterval is how often the cache is written although the keys are the same,
@@ -139,15 +152,16 @@ func (r *RemoteKeys) loadCache() {
 const cacheInterval = 10 * time.Minute
 
 // storeCache keeps s for the next start. Failing to is no reason to stop.
-func (r *RemoteKeys) storeCache(s *remoteState, changed bool) {
-	if r.o.CacheFile == "" || !changed && s.confirmed.Sub(r.stored) < cacheInterval {
+func (r *RemoteKeys) storeCache(s *remoteState) {
+	if r.cache.path == "" ||
+		r.stored != nil && bytes.Equal(r.stored.jwks, s.jwks) && s.confirmed.Sub(r.stored.confirmed) < cacheInterval {
 		return
 	}
-	if err := (keyFile{r.o.CacheFile}).store(r.o.URL, s.confirmed, s.jwks); err != nil {
+	if err := r.cache.store(r.o.URL, s); err != nil {
 		r.o.Log.Warn("keys not cached", "error", err)
 		return
 	}
-	r.stored = s.confirmed
+	r.stored = s
 }
 
 // Key returns the key of exactly this ID, from memory.
@@ -186,7 +200,7 @@ func (r *RemoteKeys) Run(ctx context.Context) {
 	defer r.o.Client.CloseIdleConnections()
 	retry := firstRetry
 	for ctx.Err() == nil {
-		interval, err := r.refresh(ctx)
+		interval, err := r.refresh(ctx, true)
 		if err != nil {
 			interval, retry = retry, min(2*retry, lastRetry)
 		} else {
@@ -213,12 +227,12 @@ func (r *RemoteKeys) schedule(interval time.Duration) {
 
 // Refresh fetches the keys now. On failure the last good ones stay.
 func (r *RemoteKeys) Refresh(ctx context.Context) error {
-	_, err := r.refresh(ctx)
+	_, err := r.refresh(ctx, false)
 	return err
 }
 
-// refresh returns how long the answer may be kept.
-func (r *RemoteKeys) refresh(ctx context.Context) (time.Duration, error) {
+// refresh returns how long the answer may be kept; keep has it cached.
+func (r *RemoteKeys) refresh(ctx context.Context, keep bool) (time.Duration, error) {
 	select {
 	case r.fetching <- struct{}{}:
 		defer func() { <-r.fetching }()
@@ -241,7 +255,10 @@ func (r *RemoteKeys) refresh(ctx context.Context) (time.Duration, error) {
 		fresh = &remoteState{set: old.set, keys: old.keys, jwks: old.jwks, etag: old.etag, confirmed: now}
 	}
 	r.state.Store(fresh)
-	r.storeCache(fresh, old == nil || !bytes.Equal(old.jwks, fresh.jwks))
+	// Once told to stop, the file may be somebody else's.
+	if keep && ctx.Err() == nil {
+		r.storeCache(fresh)
+	}
 	if old == nil || !slices.Equal(keyIDs(old.keys), keyIDs(fresh.keys)) {
 		r.o.Log.LogAttrs(ctx, slog.LevelInfo, "keys changed", slog.String("jwks_url", r.o.URL), slog.Any("key_ids", keyIDs(fresh.keys)))
 	}

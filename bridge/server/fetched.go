@@ -51,7 +51,7 @@ func idOf(i *config.Issuer, cacheDir string) keysID {
 			id.ca = sha256.Sum256(pem)
 		}
 	}
-	if cacheDir != "" && i.JWKSURL != "" {
+	if cacheDir != "" {
 		id.cacheFile = filepath.Join(cacheDir, "keys-"+i.Name+".json")
 	}
 	return id
@@ -69,7 +69,7 @@ func openFetchedKeys(i *config.Issuer, cacheFile string, log *slog.Logger) (fetc
 	}
 	if i.DiscoveryURL != "" {
 		return verifier.NewProvider(verifier.ProviderOptions{
-			Issuer: i.DiscoveryURL, Client: client, AllowHTTP: i.InsecureHTTP, MaxStale: i.MaxStale, Log: log,
+			Issuer: i.DiscoveryURL, Client: client, AllowHTTP: i.InsecureHTTP, MaxStale: i.MaxStale, CacheFile: cacheFile, Log: log,
 		})
 	}
 	return verifier.NewRemoteKeys(verifier.RemoteKeysOptions{
