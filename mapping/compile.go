@@ -1,275 +1,321 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // RuleError is one thing wrong with a policy.
 type RuleError struct {
-	// Rule is the rule's number, counted from 1; 0 for a named list.
+	// List is the named list, or Rule the rule's number counted from 1; neither:
+	// the policy as a whole.
+	List string
 	Rule int
-	// Key is the TOML key below the rule ("groups"), or the list's name. Both
-	// Rule and Key are zero if there is no rule at all.
-	Key string
+	// Path is the TOML key below that, such as {"claims", "department"}; may be
+	// empty.
+	Path []string
+	// Item is the number of the item that is wrong in the list at Path, counted
+	// from 1; 0: not one item.
+	Item int
+	// Unknown is the "@name" for which there is no list, if that is the problem.
+	Unknown string
 	// Problem says what is wrong and what would be right.
 	Problem string
 }
 
 func (e *RuleError) Error() string {
+	path := slices.Clone(e.Path)
 	switch {
 	case e.Rule > 0:
-		return fmt.Sprintf("rule[%d].%s: %s", e.Rule, e.Key, e.Problem)
-	case e.Key != "":
-		return fmt.Sprintf("groups.%s: %s", e.Key, e.Problem)
-	default:
+		path = slices.Insert(path, 0, fmt.Sprintf("rule[%d]", e.Rule))
+	case e.List != "":
+		path = slices.Insert(path, 0, "groups", e.List)
+	}
+	if len(path) == 0 {
 		return e.Problem
 	}
-}
-
-// Mapper is a compiled policy. It is immutable and safe for concurrent use.
-type Mapper struct {
-	rules []rule
-	// index numbers every group that some rule names exactly, so that one pass
-	// over a principal's groups prepares all rules.
-	index map[string]int
-}
-
-// rule is one compiled rule.
-type rule struct {
-	role      string
-	source    string
-	groups    *groupCondition
-	allGroups *groupCondition
-	notGroups *groupCondition
-	emails    []emailPattern
-	after     time.Time
-	until     time.Time
-}
-
-// conditional reports whether the rule has a condition, be it a wrong one.
-func (r Rule) conditional() bool {
-	return r.Groups != nil || r.AllGroups != nil || r.NotGroups != nil || r.Emails != nil ||
-		!r.After.IsZero() || !r.Until.IsZero()
-}
-
-// groupCondition is a list of groups with its named lists resolved.
-type groupCondition struct {
-	exact    []exactGroup
-	patterns []groupPattern
-}
-
-type exactGroup struct {
-	id   int
-	name string
-	list string // the "@name" it came from, or ""
-}
-
-type groupPattern struct {
-	pattern string
-	list    string
+	return strings.Join(path, ".") + ": " + e.Problem
 }
 
 // Compile checks a policy and prepares it. Its error joins one *RuleError for
 // everything that is wrong; then there is no Mapper, since a rule that lost a
 // condition would let in more people than were meant.
 func Compile(p Policy) (*Mapper, error) {
-	c := compiler{lists: p.Lists, m: &Mapper{index: make(map[string]int)}}
-	c.checkLists()
-	if len(p.Rules) == 0 {
-		c.fail(0, "", "no rule, so nobody could enter")
-	}
-	for i, r := range p.Rules {
+	c := &compiler{lists: p.Lists, m: newMapper(p), table: &nameTable{}}
+	c.lists.check(func(e RuleError) { c.errs = append(c.errs, &e) })
+	c.checkPolicy(p)
+	c.m.rules = make([]rule, len(p.Rules))
+	for i := range p.Rules {
 		c.number = i + 1
-		c.m.rules = append(c.m.rules, c.rule(r))
-		if !r.conditional() && c.number < len(p.Rules) {
-			c.fail(c.number, "role", "a rule without conditions matches everybody, so no later rule could match; "+
-				"give it a condition, or put it last")
-		}
+		c.m.rules[i] = c.rule(&p.Rules[i])
 	}
-	if c.errs == nil {
-		c.checkReachable()
-	}
+	c.joinLists()
+	c.m.names = c.table.names
+	c.m.index = newRuleIndex(c.m.rules, len(c.m.names))
+	c.checkContradictions()
 	if c.errs != nil {
 		return nil, errors.Join(c.errs...)
 	}
 	return c.m, nil
 }
 
-// Roles returns every role that a rule may grant, sorted.
-func (m *Mapper) Roles() []string {
-	var roles []string
-	for i := range m.rules {
-		roles = append(roles, m.rules[i].role)
-	}
-	slices.Sort(roles)
-	return slices.Compact(roles)
-}
-
 type compiler struct {
-	lists  map[string][]string
+	lists  listSet
 	m      *Mapper
+	table  *nameTable
 	number int // of the rule at hand
 	errs   []error
+	// expressions are the compiled ones by their text.
+	expressions map[string]*expression
 }
 
-func (c *compiler) fail(rule int, key, format string, args ...any) {
-	c.errs = append(c.errs, &RuleError{Rule: rule, Key: key, Problem: fmt.Sprintf(format, args...)})
+func (c *compiler) fail(problem string, path ...string) {
+	c.failItem(0, problem, path...)
 }
 
-func (c *compiler) rule(r Rule) rule {
-	if r.Role == "" {
-		c.fail(c.number, "role", `missing; say which role the rule grants, such as role = "Viewer"`)
-	}
-	if !r.After.IsZero() && !r.Until.IsZero() && !r.After.Before(r.Until) {
-		c.fail(c.number, "until", "not later than after, so the rule never holds")
-	}
-	return rule{
-		role:      r.Role,
-		source:    r.Source,
-		groups:    c.groupCondition("groups", r.Groups),
-		allGroups: c.groupCondition("all_groups", r.AllGroups),
-		notGroups: c.groupCondition("not_groups", r.NotGroups),
-		emails:    c.emailCondition("emails", r.Emails),
-		after:     r.After,
-		until:     r.Until,
-	}
+// failItem is fail for the item at index item-1 of a list.
+func (c *compiler) failItem(item int, problem string, path ...string) {
+	c.errs = append(c.errs, &RuleError{Rule: c.number, Path: path, Item: item, Problem: problem})
 }
 
-// groupCondition compiles one list; an absent list is no condition.
-func (c *compiler) groupCondition(key string, written []string) *groupCondition {
-	if written == nil {
-		return nil
+// checkPolicy checks what concerns the rules together.
+func (c *compiler) checkPolicy(p Policy) {
+	if c.m.match != MatchFirst && c.m.match != MatchAll {
+		c.fail(fmt.Sprintf(`is %q; write "first" or "all"`, p.Match), "match")
 	}
-	if len(written) == 0 {
-		c.fail(c.number, key, "empty list; name groups, or leave the key out")
-		return nil
-	}
-	g := &groupCondition{}
-	for _, name := range written {
-		if !strings.HasPrefix(name, "@") {
-			c.addGroup(g, key, name, "")
-			continue
-		}
-		if _, ok := c.lists[name[1:]]; !ok {
-			c.fail(c.number, key, "no group list %q; %s", name, c.knownLists())
-		}
-		for _, member := range c.resolve(name[1:], make(map[string]bool)) {
-			c.addGroup(g, key, member, name)
-		}
-	}
-	return g
-}
-
-func (c *compiler) addGroup(g *groupCondition, key, name, list string) {
+	grants := slices.ContainsFunc(p.Rules, func(r Rule) bool { return !r.Deny && (r.Attributes == nil || r.Grants() != nil) })
 	switch {
-	case name == "" && list != "": // checkLists says it
-	case name == "":
-		c.fail(c.number, key, "an empty group name")
-	case isPattern(name):
-		g.patterns = append(g.patterns, groupPattern{name, list})
-	default:
-		id, ok := c.m.index[name]
-		if !ok {
-			id = len(c.m.index)
-			c.m.index[name] = id
+	case len(p.Rules) == 0 && p.DefaultRole == "":
+		c.fail("no rule, so nobody could enter")
+	case !grants && p.DefaultRole == "":
+		c.fail("no rule grants a role, so nobody could enter; add one that does, or a default_role")
+	}
+	for i := range p.Rules {
+		c.number = i + 1
+		if r := &p.Rules[i]; !r.conditional() {
+			c.checkUnconditional(r, c.number == len(p.Rules))
 		}
-		g.exact = append(g.exact, exactGroup{id, name, list})
+	}
+	c.number = 0
+}
+
+// checkUnconditional refuses a rule without conditions wherever it would make
+// something else that is written meaningless.
+func (c *compiler) checkUnconditional(r *Rule, last bool) {
+	key := "role"
+	switch {
+	case r.Deny:
+		key = "deny"
+	case r.Roles != nil:
+		key = "roles"
+	case r.Role == "" && r.Attributes != nil:
+		key = "attributes"
+	}
+	switch first := c.m.match == MatchFirst; {
+	case first && !last:
+		c.fail("a rule without conditions matches everybody, so no later rule could match; "+
+			"give it a condition, or put it last", key)
+	case c.m.defaultRole != "" && (first || r.Grants() != nil):
+		c.fail("a rule without conditions matches everybody, so default_role could never apply; keep one of them", key)
+	case !first && r.Deny:
+		c.fail("a rule without conditions denies everybody; give it a condition", key)
 	}
 }
 
-// resolve returns a named list's groups, those of the lists it uses included.
-// It enters each list once, so that lists that use each other in a circle, or
-// the same list over and over, cost no more than their length. Unknown members
-// and circles are reported once, by checkLists.
-func (c *compiler) resolve(name string, seen map[string]bool) []string {
-	if seen[name] {
-		return nil
+func (c *compiler) rule(r *Rule) rule {
+	c.checkGrants(r)
+	if !r.After.IsZero() && !r.Until.IsZero() && !r.After.Before(r.Until) {
+		c.fail("not later than after, so the rule never holds", "until")
 	}
-	seen[name] = true
-	var groups []string
-	for _, item := range c.lists[name] {
-		if inner, isList := strings.CutPrefix(item, "@"); isList {
-			groups = append(groups, c.resolve(inner, seen)...)
+	compiled := rule{
+		source: r.Source, grants: slices.Clip(slices.Clone(r.Grants())), attributes: maps.Clone(r.Attributes), deny: r.Deny,
+		after: r.After, until: r.Until, when: c.expression(r.When),
+	}
+	add := func(key string, not bool, names []int32) {
+		if len(names) > 0 {
+			compiled.conditions = append(compiled.conditions, condition{key, names, not})
+		}
+	}
+	add("groups", false, c.groupNames(r.Groups, "groups"))
+	for _, n := range c.groupNames(r.AllGroups, "all_groups") {
+		add("all_groups", false, []int32{n})
+	}
+	add("not_groups", true, c.groupNames(r.NotGroups, "not_groups"))
+	add("emails", false, c.namesOf(c.m.emails, r.Emails, checkEmail, "email addresses", "emails"))
+	add("not_emails", true, c.namesOf(c.m.emails, r.NotEmails, checkEmail, "email addresses", "not_emails"))
+	add("domains", false, c.namesOf(c.m.domains, r.Domains, checkDomain, "domains", "domains"))
+	add("subjects", false, c.namesOf(c.m.subjects, r.Subjects, nil, "subjects", "subjects"))
+	if r.Claims != nil && len(r.Claims) == 0 {
+		c.fail(`empty table; name a claim, such as { department = ["support"] }, or leave the key out`, "claims")
+	}
+	for _, claim := range slices.Sorted(maps.Keys(r.Claims)) {
+		if claim == "" {
+			c.fail("a claim without a name", "claims")
 			continue
 		}
-		groups = append(groups, item)
-	}
-	return groups
-}
-
-func (c *compiler) knownLists() string {
-	if len(c.lists) == 0 {
-		return `define it under [groups], or write the group's own name without "@"`
-	}
-	names := make([]string, 0, len(c.lists))
-	for name := range c.lists {
-		names = append(names, `"@`+name+`"`)
-	}
-	slices.Sort(names)
-	return "there are " + strings.Join(names, ", ")
-}
-
-func (c *compiler) checkLists() {
-	names := make([]string, 0, len(c.lists))
-	for name := range c.lists {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if len(c.lists[name]) == 0 {
-			c.fail(0, name, "empty list; name its groups, or remove it")
+		if problem := claimProblem(claim); problem != "" {
+			c.fail(problem, "claims", claim)
+			continue
 		}
-		for _, item := range c.lists[name] {
-			inner, isList := strings.CutPrefix(item, "@")
-			_, known := c.lists[inner]
-			switch {
-			case item == "":
-				c.fail(0, name, "an empty group name")
-			case !isList:
-			case !known:
-				c.fail(0, name, "no group list %q; %s", item, c.knownLists())
-			case c.reaches(inner, name, make(map[string]bool)):
-				c.fail(0, name, "contains itself through %q", item)
+		values := r.Claims[claim]
+		if values == nil {
+			values = []string{} // unlike other lists, this one cannot be absent
+		}
+		add("claims", false, c.namesOf(c.claim(claim), values, nil, "values", "claims", claim))
+	}
+	return compiled
+}
+
+func (c *compiler) checkGrants(r *Rule) {
+	switch {
+	case r.Deny && (r.Role != "" || r.Roles != nil || r.Attributes != nil):
+		c.fail("a rule that denies grants nothing; remove role, roles and attributes, or deny", "deny")
+	case r.Deny:
+	case r.Role != "" && r.Roles != nil:
+		c.fail("there is role, too; keep one of them", "roles")
+	case r.Roles != nil && len(r.Roles) == 0:
+		c.fail(`empty list; name roles, or write role = "..."`, "roles")
+	case r.Role == "" && r.Roles == nil && c.m.match == MatchAll && len(r.Attributes) > 0:
+	case r.Role == "" && r.Roles == nil && len(r.Attributes) > 0:
+		c.fail(`missing; say which role the rule grants, or write match = "all" for rules that only add attributes`, "role")
+	case r.Role == "" && r.Roles == nil:
+		c.fail(`missing; say which role the rule grants, such as role = "Viewer", or deny = true`, "role")
+	}
+	for i, role := range r.Roles {
+		switch {
+		case role == "":
+			c.failItem(i+1, "an empty role", "roles")
+		case slices.Contains(r.Roles[:i], role):
+			c.failItem(i+1, fmt.Sprintf("%q is there twice", role), "roles")
+		}
+	}
+	if r.Attributes != nil && len(r.Attributes) == 0 {
+		c.fail(`empty table; name an attribute, such as { org_id = "2" }, or leave the key out`, "attributes")
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
+		switch {
+		case key == "":
+			c.fail("an attribute without a name", "attributes")
+		case r.Attributes[key] == "":
+			c.fail("empty; give it a value, or leave it out", "attributes", key)
+		}
+	}
+}
+
+// namesOf returns the numbers of the names in one list of a rule; an absent list
+// is no condition. what is said of an empty list.
+func (c *compiler) namesOf(k *kind, written []string, check func(string) error, what string, path ...string) []int32 {
+	if written != nil && len(written) == 0 {
+		c.fail(fmt.Sprintf("empty list; name %s, or leave the key out", what), path...)
+	}
+	var names []int32
+	for i, text := range written {
+		if n, ok := c.nameOf(k, i+1, text, check, path...); ok {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// nameOf is namesOf for one item of the list.
+func (c *compiler) nameOf(k *kind, item int, text string, check func(string) error, path ...string) (n int32, ok bool) {
+	if check != nil {
+		if err := check(text); err != nil {
+			c.failItem(item, fmt.Sprintf("%q %v", text, err), path...)
+			return 0, false
+		}
+	}
+	if text == "" {
+		c.failItem(item, "an empty name, which nobody has", path...)
+		return 0, false
+	}
+	return c.table.add(k, text, isPattern(text)), true
+}
+
+// groupNames is namesOf for groups, among which "@name" is a list.
+func (c *compiler) groupNames(written []string, key string) []int32 {
+	if len(written) == 0 {
+		return c.namesOf(c.m.groups, written, nil, "groups", key)
+	}
+	var names []int32
+	for i, text := range written {
+		if n, ok := c.groupName(i+1, text, key); ok {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// groupName is groupNames for one item of the list; 0: key is no list.
+func (c *compiler) groupName(item int, text, key string) (n int32, ok bool) {
+	list, isList := strings.CutPrefix(text, "@")
+	if !isList {
+		return c.nameOf(c.m.groups, item, text, nil, key)
+	}
+	if n, ok = c.list(list); !ok {
+		c.errs = append(c.errs, &RuleError{
+			Rule: c.number, Path: []string{key}, Item: item, Unknown: text,
+			Problem: fmt.Sprintf("no group list %q; %s", text, c.lists.known()),
+		})
+	}
+	return n, ok
+}
+
+// list returns the number of a list, if there is one of the name. People's own
+// groups are never looked up among lists: somebody in a group that is called
+// "@sre" is not in the list.
+func (c *compiler) list(list string) (int32, bool) {
+	if n, ok := c.m.lists[list]; ok {
+		return n, true
+	}
+	if _, ok := c.lists[list]; !ok {
+		return 0, false
+	}
+	n := int32(len(c.table.names)) //nolint:gosec // bounded by the size of a file
+	c.table.names = append(c.table.names, name{text: "@" + list, kind: c.m.groups})
+	c.m.lists[list] = n
+	return n, true
+}
+
+// joinLists tells every member of the lists that rules use which those are.
+func (c *compiler) joinLists() {
+	for _, list := range slices.Sorted(maps.Keys(c.m.lists)) {
+		for _, member := range c.lists.members(list) {
+			n := c.table.add(c.m.groups, member, isPattern(member))
+			// A member may be written twice, and then this list is its last.
+			if lists := &c.table.names[n].lists; len(*lists) == 0 || (*lists)[len(*lists)-1] != c.m.lists[list] {
+				*lists = append(*lists, c.m.lists[list])
 			}
 		}
 	}
 }
 
-// reaches reports whether list from uses list to, directly or not.
-func (c *compiler) reaches(from, to string, seen map[string]bool) bool {
-	if from == to {
-		return true
+// claim returns the kind of a claim's values.
+func (c *compiler) claim(claim string) *kind {
+	i, found := slices.BinarySearchFunc(c.m.claims, claim, func(k *kind, claim string) int { return cmp.Compare(k.claim, claim) })
+	if !found {
+		k := newKind(same, matchPattern)
+		k.claim = claim
+		c.m.claims = slices.Insert(c.m.claims, i, k)
 	}
-	if seen[from] {
-		return false
-	}
-	seen[from] = true
-	return slices.ContainsFunc(c.lists[from], func(item string) bool {
-		inner, isList := strings.CutPrefix(item, "@")
-		return isList && c.reaches(inner, to, seen)
-	})
+	return c.m.claims[i]
 }
 
-func (c *compiler) emailCondition(key string, written []string) []emailPattern {
-	if written == nil {
-		return nil
+// claimProblem says why a claim cannot be asked for under its name.
+func claimProblem(claim string) string {
+	switch claim {
+	case "email":
+		return "write emails = [...], which matches only an email that is verified"
+	case "groups":
+		return "write groups = [...]"
+	case "sub":
+		return "write subjects = [...]"
+	case "exp", "iat", "nbf", "jti":
+		return "differs from request to request, so no value of it can be written down; for times there are after and until"
 	}
-	if len(written) == 0 {
-		c.fail(c.number, key, "empty list; name email addresses, or leave the key out")
-		return nil
-	}
-	patterns := make([]emailPattern, 0, len(written))
-	for _, w := range written {
-		p, err := parseEmailPattern(w)
-		if err != nil {
-			c.fail(c.number, key, "%q %v", w, err)
-			continue
-		}
-		patterns = append(patterns, p)
-	}
-	return patterns
+	return ""
 }

@@ -1,233 +1,251 @@
 package mapping
 
 import (
-	"fmt"
+	"cmp"
+	"maps"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
-// Map decides: the role of the first rule that matches, or a denial.
+// Mapper is a compiled policy. It is immutable, shares nothing with the Policy
+// that it was made of, and is safe for concurrent use.
+type Mapper struct {
+	match       Match
+	defaultRole string
+	rules       []rule
+	index       ruleIndex
+
+	names                             []name
+	lists                             map[string]int32 // the numbers of lists that rules use
+	groups, emails, domains, subjects *kind
+	claims                            []*kind // sorted by claim
+
+	people sync.Pool // of *person
+}
+
+// rule is one compiled rule.
+type rule struct {
+	source string
+	// grants has no room behind its end: it is handed out, and somebody who
+	// appends to it must not write where others do.
+	grants     []string
+	attributes map[string]string
+	deny       bool
+	conditions []condition
+	after      time.Time
+	until      time.Time
+	when       *expression
+}
+
+// condition asks whether somebody meets one of the names, or none of them.
+type condition struct {
+	key   string // in TOML
+	names []int32
+	not   bool
+}
+
+func newMapper(p Policy) *Mapper {
+	fold, foldEmail := same, lowerDomain
+	if p.IgnoreCase {
+		fold, foldEmail = lowerASCII, lowerASCII
+	}
+	m := &Mapper{
+		match:       cmp.Or(p.Match, MatchFirst),
+		defaultRole: p.DefaultRole,
+		lists:       make(map[string]int32),
+		groups:      newKind(fold, matchPattern),
+		emails:      newKind(foldEmail, matchEmail),
+		domains:     newKind(lowerASCII, matchPattern),
+		subjects:    newKind(same, matchPattern),
+	}
+	m.people.New = func() any {
+		return &person{has: make([]uint64, (len(m.names)+63)/64), answers: make(map[*expression]answer)}
+	}
+	return m
+}
+
+// Map decides about p at a time.
 func (m *Mapper) Map(p *verifier.Principal, at time.Time) Decision {
-	f := m.facts(p, at)
-	for i := range m.rules {
-		if m.rules[i].failing(&f) == "" {
-			return m.decision(i)
-		}
+	x := m.meet(p, at)
+	defer m.people.Put(x)
+	defer x.forget()
+	if m.match == MatchAll {
+		return m.all(x)
 	}
-	return Decision{}
+	return m.first(x)
 }
 
-// Explain decides as Map does and says what every rule answered.
-func (m *Mapper) Explain(p *verifier.Principal, at time.Time) (Decision, []Step) {
-	var (
-		f        = m.facts(p, at)
-		decision Decision
-		steps    = make([]Step, len(m.rules))
-	)
-	for i := range m.rules {
-		r := &m.rules[i]
-		steps[i] = Step{Rule: i + 1, Role: r.role, Source: r.source}
-		s := &steps[i]
-		if decision.Allowed() {
-			s.Verdict, s.Detail = NotReached, fmt.Sprintf("rule[%d] has decided", decision.Rule)
-			continue
+// first finds the first rule that matches. It tries the rules that the person's
+// names point to in any order, but none behind the best so far.
+func (m *Mapper) first(x *person) Decision {
+	best := int32(len(m.rules)) //nolint:gosec // bounded by the size of a file
+	try := func(numbers []int32) {
+		for _, i := range numbers {
+			if i >= best {
+				return
+			}
+			if m.rules[i].failing(x) == "" {
+				best = i
+			}
 		}
-		if key := r.failing(&f); key != "" {
-			s.Verdict, s.Condition, s.Detail = NotMatched, key, r.whyNot(key, &f)
-			continue
-		}
-		s.Verdict = Matched
-		s.Condition, s.Detail = r.why(&f)
-		decision = m.decision(i)
 	}
-	return decision, steps
+	try(m.index.always)
+	for _, n := range x.names {
+		try(m.index.byName(n))
+	}
+	if int(best) == len(m.rules) {
+		return m.otherwise()
+	}
+	return m.decision(int(best))
 }
 
+// all finds every rule that matches.
+func (m *Mapper) all(x *person) Decision {
+	try := func(numbers []int32) {
+		for _, i := range numbers {
+			if m.rules[i].failing(x) == "" {
+				x.matched = append(x.matched, i)
+			}
+		}
+	}
+	try(m.index.always)
+	for _, n := range x.names {
+		try(m.index.byName(n))
+	}
+	slices.Sort(x.matched) // a rule may be there once for each of its names
+	return m.sum(slices.Compact(x.matched))
+}
+
+// sum adds up the rules of these numbers, which are in order.
+func (m *Mapper) sum(matched []int32) Decision {
+	for _, i := range matched {
+		if m.rules[i].deny {
+			return m.decision(int(i))
+		}
+	}
+	d := Decision{}
+	for _, i := range matched {
+		if r := &m.rules[i]; d.Rule == 0 && len(r.grants) > 0 {
+			d = m.decision(int(i))
+		}
+	}
+	if d.Rule == 0 {
+		d = m.otherwise()
+	}
+	if !d.Allowed() {
+		return Decision{} // attributes without a role are of no use to anybody
+	}
+	for _, i := range matched {
+		if int(i)+1 != d.Rule {
+			d.Also = append(d.Also, int(i)+1)
+			d.Roles = union(d.Roles, m.rules[i].grants)
+		}
+	}
+	if len(d.Also) > 0 {
+		d.Roles, d.Also = slices.Clip(d.Roles), slices.Clip(d.Also)
+		d.Attributes = m.attributes(matched)
+	}
+	return d
+}
+
+// union returns the items of both lists; it does not change the first one's.
+func union(list, more []string) []string {
+	for _, item := range more {
+		if !slices.Contains(list, item) {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// attributes adds up those of rules; the earliest rule wins.
+func (m *Mapper) attributes(matched []int32) map[string]string {
+	var sum map[string]string
+	for _, i := range slices.Backward(matched) {
+		if more := m.rules[i].attributes; sum == nil && len(more) > 0 {
+			sum = maps.Clone(more)
+		} else {
+			maps.Copy(sum, more)
+		}
+	}
+	return sum
+}
+
+// otherwise is the decision where no rule has one.
+func (m *Mapper) otherwise() Decision {
+	if m.defaultRole == "" {
+		return Decision{}
+	}
+	return Decision{Roles: []string{m.defaultRole}}
+}
+
+// decision is that of one rule. Its map is a new one: nothing that is done to a
+// decision may reach the next.
 func (m *Mapper) decision(i int) Decision {
-	return Decision{Role: m.rules[i].role, Rule: i + 1, Source: m.rules[i].source}
-}
-
-// facts are what rules ask about one principal.
-type facts struct {
-	p      *verifier.Principal
-	at     time.Time
-	member []bool // by group number
-}
-
-func (m *Mapper) facts(p *verifier.Principal, at time.Time) facts {
-	f := facts{p: p, at: at, member: make([]bool, len(m.index))}
-	for _, g := range p.Groups {
-		if id, ok := m.index[g]; ok {
-			f.member[id] = true
-		}
-	}
-	return f
+	r := &m.rules[i]
+	return Decision{Roles: r.grants, Attributes: maps.Clone(r.attributes), Rule: i + 1, Source: r.source}
 }
 
 // failing returns the key of the first condition that does not hold, or "".
-func (r *rule) failing(f *facts) string {
+func (r *rule) failing(x *person) string {
 	switch {
-	case !r.after.IsZero() && f.at.Before(r.after):
+	case !r.after.IsZero() && x.at.Before(r.after):
 		return "after"
-	case !r.until.IsZero() && !f.at.Before(r.until):
+	case !r.until.IsZero() && !x.at.Before(r.until):
 		return "until"
-	case r.groups != nil && !r.groups.holds(f):
-		return "groups"
-	case r.allGroups != nil && !r.allGroups.allHold(f):
-		return "all_groups"
-	case r.notGroups != nil && r.notGroups.holds(f):
-		return "not_groups"
-	case r.emails != nil && !slices.ContainsFunc(r.emails, func(e emailPattern) bool { return e.matches(f.p.Email) }):
-		return "emails"
 	}
-	return ""
-}
-
-// membership is a group that the principal is in, and what of the rule says so.
-type membership struct{ group, pattern, list string }
-
-func (h membership) String() string {
-	s := fmt.Sprintf("%q", h.group)
-	if h.pattern != "" {
-		s += fmt.Sprintf(" by the pattern %q", h.pattern)
-	}
-	if h.list != "" {
-		s += fmt.Sprintf(" (from %s)", h.list)
-	}
-	return s
-}
-
-// holds reports whether the principal is in one of the condition's groups.
-func (g *groupCondition) holds(f *facts) bool {
-	return slices.ContainsFunc(g.exact, func(e exactGroup) bool { return f.member[e.id] }) ||
-		slices.ContainsFunc(g.patterns, func(p groupPattern) bool { return f.matching(p.pattern) != "" })
-}
-
-// held says in words which of the condition's groups the principal is in.
-func (g *groupCondition) held(f *facts) string {
-	for _, e := range g.exact {
-		if f.member[e.id] {
-			return membership{e.name, "", e.list}.String()
+	for i := range r.conditions {
+		if c := &r.conditions[i]; c.failing(x) {
+			return c.key
 		}
 	}
-	for _, p := range g.patterns {
-		if group := f.matching(p.pattern); group != "" {
-			return membership{group, p.pattern, p.list}.String()
+	if r.when != nil {
+		if a := r.when.ask(x); !a.holds && (a.err == nil || !r.deny) {
+			return "when"
 		}
 	}
 	return ""
 }
 
-// matching returns the first of the principal's groups that pattern matches.
-func (f *facts) matching(pattern string) string {
-	for _, group := range f.p.Groups {
-		if group != "" && matchPattern(pattern, group) {
-			return group
-		}
+func (c *condition) failing(x *person) bool { return slices.ContainsFunc(c.names, x.meets) == c.not }
+
+// Roles returns every role that the policy may grant, sorted.
+func (m *Mapper) Roles() []string {
+	roles := m.rolesOfRules()
+	if m.defaultRole != "" {
+		roles = append(roles, m.defaultRole)
 	}
-	return ""
+	slices.Sort(roles)
+	return slices.Compact(roles)
 }
 
-// allHold reports whether the principal is in every one of the condition's groups.
-func (g *groupCondition) allHold(f *facts) bool {
-	return !slices.ContainsFunc(g.exact, func(e exactGroup) bool { return !f.member[e.id] }) &&
-		!slices.ContainsFunc(g.patterns, func(p groupPattern) bool { return f.matching(p.pattern) == "" })
+// SeveralRoles reports whether somebody may get more than one role.
+func (m *Mapper) SeveralRoles() bool {
+	if m.match == MatchAll {
+		roles := m.rolesOfRules()
+		slices.Sort(roles)
+		return len(slices.Compact(roles)) > 1
+	}
+	return slices.ContainsFunc(m.rules, func(r rule) bool { return len(r.grants) > 1 })
 }
 
-// missing says in words which of the condition's groups the principal lacks.
-func (g *groupCondition) missing(f *facts) string {
-	for _, e := range g.exact {
-		if !f.member[e.id] {
-			return "not in " + membership{e.name, "", e.list}.String()
-		}
+func (m *Mapper) rolesOfRules() []string {
+	var roles []string
+	for i := range m.rules {
+		roles = append(roles, m.rules[i].grants...)
 	}
-	for _, p := range g.patterns {
-		if f.matching(p.pattern) == "" {
-			return "in no group like " + membership{p.pattern, "", p.list}.String()
-		}
-	}
-	return ""
+	return roles
 }
 
-// whyNot says in words why the condition key does not hold.
-func (r *rule) whyNot(key string, f *facts) string {
-	switch key {
-	case "after":
-		return "the grant starts at " + r.after.UTC().Format(time.RFC3339Nano)
-	case "until":
-		return "the grant ended at " + r.until.UTC().Format(time.RFC3339Nano)
-	case "groups":
-		return "in none of " + r.groups.names()
-	case "all_groups":
-		return r.allGroups.missing(f)
-	case "not_groups":
-		return "in " + r.notGroups.held(f)
-	default:
-		if f.p.Email == "" {
-			return "the assertion has no email"
-		}
-		return fmt.Sprintf("email %q is none of %s", f.p.Email,
-			joinSome(len(r.emails), func(i int) string { return fmt.Sprintf("%q", r.emails[i].written) }))
+// Attributes returns the names of the attributes that rules add, sorted.
+func (m *Mapper) Attributes() []string {
+	var names []string
+	for i := range m.rules {
+		names = slices.AppendSeq(names, maps.Keys(m.rules[i].attributes))
 	}
-}
-
-// why says which conditions held, and with what.
-func (r *rule) why(f *facts) (keys, detail string) {
-	var k, d []string
-	add := func(key, text string) { k, d = append(k, key), append(d, text) }
-	if r.groups != nil {
-		add("groups", "in "+r.groups.held(f))
-	}
-	if r.allGroups != nil {
-		add("all_groups", "in all of "+r.allGroups.names())
-	}
-	if r.notGroups != nil {
-		add("not_groups", "in none of "+r.notGroups.names())
-	}
-	for _, e := range r.emails {
-		if e.matches(f.p.Email) {
-			text := fmt.Sprintf("email is %q", f.p.Email)
-			if e.isPattern() {
-				text += fmt.Sprintf(" by the pattern %q", e.written)
-			}
-			add("emails", text)
-			break
-		}
-	}
-	if !r.after.IsZero() {
-		add("after", "since "+r.after.UTC().Format(time.RFC3339Nano))
-	}
-	if !r.until.IsZero() {
-		add("until", "until "+r.until.UTC().Format(time.RFC3339Nano))
-	}
-	if k == nil {
-		return "", "the rule has no conditions, so it matches everybody"
-	}
-	return strings.Join(k, ", "), strings.Join(d, "; ")
-}
-
-func (g *groupCondition) names() string {
-	return joinSome(len(g.exact)+len(g.patterns), func(i int) string {
-		if i < len(g.exact) {
-			return membership{g.exact[i].name, "", g.exact[i].list}.String()
-		}
-		p := g.patterns[i-len(g.exact)]
-		return membership{p.pattern, "", p.list}.String()
-	})
-}
-
-// joinSome writes a list for a sentence, the first few items of it.
-func joinSome(n int, item func(int) string) string {
-	const most = 5
-	var parts []string
-	for i := range min(n, most) {
-		parts = append(parts, item(i))
-	}
-	if n > most {
-		parts = append(parts, fmt.Sprintf("and %d more", n-most))
-	}
-	return strings.Join(parts, ", ")
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -6,42 +6,66 @@ import (
 	"unicode"
 )
 
-// emailPattern matches whole email addresses. "*" stands for any run of
-// characters on its own side of the "@", so that "*@example.com" can never
-// match an address of another domain.
-type emailPattern struct {
-	written       string
-	local, domain string
-}
+func isPattern(s string) bool { return strings.Contains(s, "*") }
 
-func parseEmailPattern(written string) (emailPattern, error) {
+// checkEmail says what is wrong with an email or a pattern of emails.
+func checkEmail(written string) error {
 	if written == "*" {
-		return emailPattern{written, "*", "*"}, nil
+		return nil
 	}
 	local, domain, found := strings.Cut(written, "@")
 	switch {
-	case strings.ContainsFunc(written, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;", r) }):
-		return emailPattern{}, errors.New("has spaces or separators, which no email has; write each address as an item of its own")
+	case strings.ContainsFunc(written, isSeparator):
+		return errors.New("has spaces or separators, which no email has; write each address as an item of its own")
 	case !found || strings.Contains(domain, "@"):
-		return emailPattern{}, errors.New(`is no email address or pattern; write "ann@example.com", "*@example.com", or "*" for every address`)
+		return errors.New(`is no email address or pattern; write "ann@example.com", "*@example.com", or "*" for every address`)
 	case domain == "":
-		return emailPattern{}, errors.New(`has nothing after the "@"`)
+		return errors.New(`has nothing after the "@"`)
+	case local == "" && !strings.Contains(domain, "."):
+		return errors.New(`has nothing before the "@"; a group list goes into groups, not emails`)
 	case local == "":
-		return emailPattern{}, errors.New(`has nothing before the "@"; write "*` + written + `" for everybody in the domain`)
+		return errors.New(`has nothing before the "@"; write "*` + written + `" for everybody in the domain`)
 	}
-	return emailPattern{written, local, domain}, nil
+	return nil
 }
 
-func (e emailPattern) isPattern() bool { return isPattern(e.written) }
+// checkDomain says what is wrong with a domain or a pattern of domains.
+func checkDomain(written string) error {
+	_, domain, isEmail := strings.Cut(written, "@")
+	switch {
+	case isEmail && domain != "" && !strings.Contains(domain, "@"):
+		return errors.New(`has an "@"; write the domain alone, "` + domain + `"`)
+	case strings.ContainsFunc(written, isSeparator):
+		return errors.New("has spaces or separators, which no domain has; write each as an item of its own")
+	case isEmail || strings.ContainsAny(written, ":/"):
+		return errors.New(`is no domain; write one such as "example.com"`)
+	case strings.HasPrefix(written, "."):
+		return errors.New(`begins with a dot; write "*` + written + `" for the domains below it`)
+	case strings.HasSuffix(written, "."):
+		return errors.New(`ends in a dot, which the domain of an email does not; write "` + strings.TrimRight(written, ".") + `"`)
+	}
+	return nil
+}
 
-func isPattern(s string) bool { return strings.Contains(s, "*") }
+func isSeparator(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;", r) }
 
-// matches never matches an empty email: nobody's address is nobody. Nor does it
-// match one with two "@", of which a "*" could cover the domain that counts.
-func (e emailPattern) matches(email string) bool {
+// splitEmail returns the two parts of an email; ok is false for text that is
+// none: an empty part, or a second "@", of which a "*" could cover the domain
+// that counts.
+func splitEmail(email string) (local, domain string, ok bool) {
+	local, domain, _ = strings.Cut(email, "@")
+	return local, domain, local != "" && domain != "" && !strings.Contains(domain, "@")
+}
+
+// matchEmail is matchPattern with a "*" on each side of the "@" for that side
+// only, so that "*@example.com" can never match an address of another domain.
+func matchEmail(pattern, email string) bool {
+	if pattern == "*" {
+		return true
+	}
 	local, domain, _ := strings.Cut(email, "@")
-	return local != "" && domain != "" && !strings.Contains(domain, "@") &&
-		matchPattern(e.local, local) && matchPattern(e.domain, domain)
+	localPattern, domainPattern, _ := strings.Cut(pattern, "@")
+	return matchPattern(localPattern, local) && matchPattern(domainPattern, domain)
 }
 
 // matchPattern reports whether "*", standing for any run of bytes, makes pattern

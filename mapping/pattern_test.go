@@ -1,15 +1,13 @@
 package mapping
 
 import (
-	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/ssobridge/ssobridge/verifier"
 )
 
 func TestMatchPattern(t *testing.T) {
@@ -34,6 +32,8 @@ func TestMatchPattern(t *testing.T) {
 		{"a*b*c", "a-c-b", false},
 		{"*ab", "aab", true},
 		{"*aab", "aaab", true},
+		{"ab*ba", "aba", false}, // the "b" counts once
+		{"ab*ba", "abba", true},
 		{"a.c", "abc", false},
 		{"a?", "ab", false},
 		{"[a]", "a", false},
@@ -48,30 +48,26 @@ func TestMatchPattern(t *testing.T) {
 	}
 }
 
-// bytesAsLetters lets regexp, which reads UTF-8, match byte by byte.
-func bytesAsLetters(s string) string {
-	letters := make([]rune, len(s))
-	for i := range len(s) {
-		letters[i] = rune(s[i])
-	}
-	return string(letters)
-}
-
-func checkPattern(t interface{ Errorf(string, ...any) }, pattern, s string) {
-	text := `(?s)\A` + strings.ReplaceAll(regexp.QuoteMeta(bytesAsLetters(pattern)), `\*`, `.*`) + `\z`
-	if want := regexp.MustCompile(text).MatchString(bytesAsLetters(s)); matchPattern(pattern, s) != want {
-		t.Errorf("matchPattern(%q, %q) = %t", pattern, s, !want)
-	}
+// matchRegexp is matchPattern by way of a regular expression.
+func matchRegexp(pattern, s string) bool {
+	text := `(?s)\A` + strings.ReplaceAll(regexp.QuoteMeta(letters(pattern)), `\*`, `.*`) + `\z`
+	return regexp.MustCompile(text).MatchString(letters(s))
 }
 
 func TestMatchPatternAgreesWithRegexp(t *testing.T) {
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("ab*")), 0, 10, -1)
-	checkCases(t, func(t *rapid.T) { checkPattern(t, text.Draw(t, "pattern"), text.Draw(t, "s")) })
+	checkCases(t, func(t *rapid.T) {
+		for range peoplePerPolicy {
+			if pattern, s := text.Draw(t, "pattern"), text.Draw(t, "s"); matchPattern(pattern, s) != matchRegexp(pattern, s) {
+				t.Fatalf("matchPattern(%q, %q) = %t", pattern, s, matchPattern(pattern, s))
+			}
+		}
+	})
 }
 
 func FuzzMatchPattern(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"", ""}, {"*", "a"}, {"a*b*c", "abbc"}, {"**a**", "aa"}, {"*\xff", "\xff\xff"}, {"é*", "é"}, {"*@x", "a@b@x"}, {"\n*", "\n"},
+		{"", ""}, {"*", "a"}, {"a*b*c", "abbc"}, {"**a**", "aa"}, {"*\xff", "\xff\xff"}, {"é*", "é"}, {"*@x", "a@b@x"}, {"\n*", "\n"}, {"*@X", "a@x"},
 	} {
 		f.Add(seed[0], seed[1])
 	}
@@ -79,17 +75,18 @@ func FuzzMatchPattern(f *testing.F) {
 		if len(pattern) > 1000 || len(s) > 1000 {
 			t.Skip("regexp takes long")
 		}
-		checkPattern(t, pattern, s)
+		if want := matchRegexp(pattern, s); matchPattern(pattern, s) != want {
+			t.Errorf("matchPattern(%q, %q) = %t", pattern, s, !want)
+		}
 		// In an email, the domain is the text behind the one "@".
-		e, err := parseEmailPattern(pattern)
-		if err != nil || !e.matches(s) {
+		_, domain, ok := splitEmail(s)
+		if checkEmail(pattern) != nil || !ok || !matchEmail(lowerDomain(pattern), lowerDomain(s)) {
 			return
 		}
-		local, domain, _ := strings.Cut(s, "@")
-		if local == "" || domain == "" || strings.Count(s, "@") != 1 {
+		if strings.Count(s, "@") != 1 {
 			t.Errorf("emails = [%q] matches %q", pattern, s)
 		}
-		if _, wantDomain, given := strings.Cut(pattern, "@"); given && !strings.Contains(wantDomain, "*") && domain != wantDomain {
+		if _, wanted, given := strings.Cut(pattern, "@"); given && !strings.Contains(wanted, "*") && asciiLower(domain) != asciiLower(wanted) {
 			t.Errorf("emails = [%q] matches the domain of %q", pattern, s)
 		}
 	})
@@ -109,51 +106,61 @@ func TestPatternsTakeNoTime(t *testing.T) {
 	}
 }
 
-// FuzzCompile: no policy and no person make the mapper panic, whatever is wrong
-// with them, and what Compile accepts decides as the reference does.
-func FuzzCompile(f *testing.F) {
-	f.Add("sre @ops", "a", "", "*@x", "ops=a @sre", "sre a", "a@x")
-	f.Add("@a", "@b @", "*", "ann", "a=@b;b=@a", "", "")
-	f.Add("**", "a*", "*", "a@b@c", "a=", "\x00 \xff *", "a@b@c")
-	f.Fuzz(func(t *testing.T, groups, allGroups, notGroups, emails, lists, personGroups, email string) {
-		if len(groups)+len(allGroups)+len(notGroups)+len(emails)+len(lists)+len(personGroups) > 1000 {
-			t.Skip("regexp takes long")
+// checkPatternIndexes holds an index of patterns, and of those that are of
+// emails, against trying them all.
+func checkPatternIndexes(t fataler, patterns, texts []string) {
+	t.Helper()
+	checkPatternIndex(t, patterns, texts, matchPattern)
+	wrong := func(email string) bool { return checkEmail(email) != nil }
+	checkPatternIndex(t, slices.DeleteFunc(patterns, wrong), slices.DeleteFunc(texts, wrong), matchEmail)
+}
+
+func checkPatternIndex(t fataler, patterns, texts []string, match func(pattern, text string) bool) {
+	t.Helper()
+	var x patternIndex
+	numbers := make(map[string]int32)
+	for i, p := range patterns {
+		if _, ok := x.number(p); !ok {
+			x.add(p, int32(i))
+			numbers[p] = int32(i)
 		}
-		// An empty text is no condition, else there is an item to each word.
-		split := func(s string) []string {
-			if s == "" {
-				return nil
+		if n, ok := x.number(p); !ok || n != numbers[p] {
+			t.Fatalf("pattern %q has number %d, %t; want %d", p, n, ok, numbers[p])
+		}
+	}
+	for _, text := range texts {
+		var got, want []int32
+		x.find(text, match, func(n int32) { got = append(got, n) })
+		for p, n := range numbers {
+			if match(p, text) {
+				want = append(want, n)
 			}
-			return strings.Split(s, " ")
 		}
-		p := Policy{Lists: make(map[string][]string)}
-		for item := range strings.SplitSeq(lists, ";") {
-			name, members, _ := strings.Cut(item, "=")
-			p.Lists[name] = split(members)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Fatalf("of %q, %v match %q; want %v", patterns, got, text, want)
 		}
-		p.Rules = []Rule{
-			{Role: "A", Groups: split(groups), AllGroups: split(allGroups)},
-			{Role: "B", Groups: split(groups), NotGroups: split(notGroups), Emails: split(emails)},
-			{Role: "C", AllGroups: split(notGroups), Emails: split(emails), Until: noon},
-			{Role: "D"},
-		}
-		person := &verifier.Principal{Email: bytesAsLetters(email)}
-		for _, g := range split(personGroups) {
-			person.Groups = append(person.Groups, bytesAsLetters(g))
-		}
-		m, err := Compile(p)
-		if err != nil {
-			if one := (*RuleError)(nil); m != nil || !errors.As(err, &one) {
-				t.Fatalf("Compile: %v, %v", m, err)
-			}
-			return
-		}
-		if strings.ToValidUTF8(groups+allGroups+notGroups+emails+lists, "") != groups+allGroups+notGroups+emails+lists {
-			return // regexp reads letters
-		}
-		want := newReference(p).decide(person, noon)
-		if got, _ := m.Explain(person, noon); got != want || m.Map(person, noon) != want {
-			t.Fatalf("Explain: %+v, Map: %+v, want %+v", got, m.Map(person, noon), want)
-		}
+	}
+}
+
+func TestPatternIndexAgreesWithTryingAll(t *testing.T) {
+	text := rapid.StringOfN(rapid.RuneFrom([]rune("ab@")), 0, 6, -1)
+	pattern := rapid.Custom(func(t *rapid.T) string {
+		parts := rapid.SliceOfN(rapid.StringOfN(rapid.RuneFrom([]rune("ab@")), 0, 3, -1), 2, 3).Draw(t, "parts")
+		return strings.Join(parts, "*")
+	})
+	patterns, texts := rapid.SliceOfN(pattern, 0, 8), rapid.SliceOfN(text, peoplePerPolicy, peoplePerPolicy)
+	checkCases(t, func(t *rapid.T) {
+		checkPatternIndexes(t, patterns.Draw(t, "patterns"), texts.Draw(t, "texts"))
+	})
+}
+
+func FuzzPatternIndex(f *testing.F) {
+	f.Add("*\na*\n*b\nab*ba\n**\n*@x\na*@*", "aba")
+	f.Add("\xff*\n*\xff", "\xff")
+	f.Fuzz(func(t *testing.T, lines, text string) {
+		patterns := slices.DeleteFunc(strings.Split(lines, "\n"), func(p string) bool { return !isPattern(p) })
+		checkPatternIndexes(t, patterns, []string{text})
 	})
 }

@@ -1,7 +1,7 @@
 package mapping
 
 import (
-	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,73 +9,101 @@ import (
 	"pgregory.net/rapid"
 )
 
-// compileOrBlame compiles a policy, or returns the numbers of the rules that can
-// never decide, according to Compile.
+// compileOrBlame compiles a policy, or returns the numbers of the rules that
+// exclude whomever they ask for, according to Compile. It has no other reason to
+// object to what the generator makes.
 func compileOrBlame(t *rapid.T, p Policy) (m *Mapper, useless []int) {
-	m, err := Compile(p)
-	if err == nil {
-		return m, nil
-	}
-	var joined interface{ Unwrap() []error }
-	if m != nil || !errors.As(err, &joined) {
-		t.Fatalf("Compile: %v, %T", m, err)
-	}
-	for _, e := range joined.Unwrap() {
-		var problem *RuleError
-		switch {
-		case !errors.As(e, &problem):
-			t.Fatalf("Compile: %T", e)
-		case strings.Contains(problem.Problem, "unreachable") || strings.Contains(problem.Problem, "never holds"):
-			useless = append(useless, problem.Rule)
-		case strings.Contains(problem.Problem, "matches everybody"):
-			for later := problem.Rule + 1; later <= len(p.Rules); later++ {
-				useless = append(useless, later)
-			}
-		default:
-			t.Fatalf("Compile objects to a policy that is right: %v", problem)
+	m, errs := ruleErrors(t, p)
+	for _, e := range errs {
+		if !strings.Contains(e.Problem, "never holds") {
+			t.Fatalf("Compile objects to a policy that is right: %v", e)
 		}
+		useless = append(useless, e.Rule)
 	}
-	return nil, useless
+	return m, useless
 }
 
 // without returns a policy without the rules of these numbers.
-func without(p Policy, numbers []int) Policy {
-	rest := Policy{Lists: p.Lists}
-	for i, rule := range p.Rules {
+func without(p Policy, numbers ...int) Policy {
+	rules := p.Rules
+	p.Rules = nil
+	for i, rule := range rules {
 		if !slices.Contains(numbers, i+1) {
-			rest.Rules = append(rest.Rules, rule)
+			p.Rules = append(p.Rules, rule)
 		}
 	}
-	return rest
+	return p
 }
 
-// TestAgreesWithReference: Map and Explain decide as the naive evaluator does.
-func TestAgreesWithReference(t *testing.T) {
-	policies, visits := policies(), visits()
-	checkCases(t, func(t *rapid.T) {
-		policy := policies.Draw(t, "policy")
+// drawPolicy draws a policy that compiles. It checks that nobody meets a rule
+// that Compile calls useless, not even somebody who is made to.
+func drawPolicy(t *rapid.T, policies *rapid.Generator[Policy], visits *rapid.Generator[visit]) (Policy, *Mapper) {
+	policy := policies.Draw(t, "policy")
+	for {
 		m, useless := compileOrBlame(t, policy)
-		for m == nil && len(useless) < len(policy.Rules) {
-			policy = without(policy, useless)
-			m, useless = compileOrBlame(t, policy)
-		}
-		if m == nil {
-			return
+		if m != nil {
+			return policy, m
 		}
 		ref := newReference(policy)
-		for range peoplePerPolicy {
+		for _, number := range useless {
 			v := visits.Draw(t, "visit")
-			want := ref.decide(v.Person, v.At)
-			if got := m.Map(v.Person, v.At); got != want {
+			aim(t, policy, policy.Rules[number-1], &v)
+			if len(ref.failing(policy.Rules[number-1], v)) == 0 {
+				t.Fatalf("rule[%d] is said never to hold and does of %+v", number, v)
+			}
+		}
+		policy = without(policy, useless...)
+		if !slices.ContainsFunc(policy.Rules, func(r Rule) bool { return r.Grants() != nil }) {
+			policy.DefaultRole = "Guest"
+			policy.Rules = slices.DeleteFunc(policy.Rules, func(r Rule) bool { return !r.conditional() })
+		}
+	}
+}
+
+// TestAgreesWithReference: Map and Explain decide as the naive evaluator does,
+// one person after the other with one mapper, and every step is true of its rule.
+func TestAgreesWithReference(t *testing.T) {
+	policies, visits := policies(), visits()
+	seen := make(map[string]int)
+	checkCases(t, func(t *rapid.T) {
+		policy, m := drawPolicy(t, policies, visits)
+		ref := newReference(policy)
+		for i := range peoplePerPolicy {
+			v := visits.Draw(t, "visit")
+			if len(policy.Rules) > 0 && i%2 == 0 {
+				aim(t, policy, rapid.SampledFrom(policy.Rules).Draw(t, "aim"), &v)
+			}
+			want := ref.decide(v)
+			if got := m.Map(v.Person, v.At); !equal(got, want) {
 				t.Fatalf("Map: %+v, want %+v", got, want)
 			}
 			got, steps := m.Explain(v.Person, v.At)
-			if got != want {
+			if !equal(got, want) {
 				t.Fatalf("Explain: %+v, want %+v", got, want)
 			}
 			checkSteps(t, ref, v, want, steps)
+			note(seen, policy, want)
 		}
 	})
+	t.Log(seen)
+	for _, kind := range []string{"denied by a rule", "by no rule", "default", "one rule", "several rules", "several roles", "attributes"} {
+		if seen[kind] < *cases/100 {
+			t.Errorf("%d cases %s: too few for the test to mean something", seen[kind], kind)
+		}
+	}
+}
+
+// note counts what kinds of decisions there were.
+func note(seen map[string]int, p Policy, d Decision) {
+	for kind, is := range map[string]bool{
+		"denied by a rule": d.Rule > 0 && !d.Allowed(), "by no rule": d.Rule == 0 && !d.Allowed(),
+		"default": d.Rule == 0 && d.Allowed() && p.DefaultRole == d.Roles[0], "one rule": d.Rule > 0 && d.Also == nil,
+		"several rules": d.Also != nil, "several roles": len(d.Roles) > 1, "attributes": len(d.Attributes) > 0,
+	} {
+		if is {
+			seen[kind]++
+		}
+	}
 }
 
 // checkSteps checks that every step is true of its rule.
@@ -83,100 +111,77 @@ func checkSteps(t *rapid.T, ref *reference, v visit, decision Decision, steps []
 	if len(steps) != len(ref.policy.Rules) {
 		t.Fatalf("%d steps for %d rules", len(steps), len(ref.policy.Rules))
 	}
+	decided := false
 	for i, s := range steps {
 		rule := ref.policy.Rules[i]
-		if s.Rule != i+1 || s.Role != rule.Role || s.Source != rule.Source || s.Detail == "" {
+		if s.Rule != i+1 || !slices.Equal(s.Roles, rule.Grants()) || s.Deny != rule.Deny || s.Source != rule.Source ||
+			s.Detail == "" || strings.ContainsAny(s.Detail, "\n\r\t") {
 			t.Fatalf("step %d: %+v", i+1, s)
 		}
-		var want Verdict
+		failing := ref.failing(rule, v)
 		switch {
-		case decision.Allowed() && s.Rule > decision.Rule:
-			want = NotReached
-			if s.Condition != "" || s.Detail != decision.RuleName()+" has decided" {
-				t.Fatalf("step %d: %+v", i+1, s)
+		case decided && ref.policy.Match != MatchAll:
+			if s.Verdict != NotReached || s.Condition != "" || s.Detail != decision.RuleName()+" has decided" {
+				t.Fatalf("step %d: %+v, want not reached", i+1, s)
 			}
-		case s.Rule == decision.Rule:
-			want = Matched
-			held := strings.Split(s.Condition, ", ")
-			slices.Sort(held)
-			if all := conditions(rule); strings.Join(held, ", ") != strings.Join(all, ", ") {
-				t.Fatalf("step %d says that %v held, the rule has %v", i+1, held, all)
+		case len(failing) == 0:
+			decided = true
+			var held []string
+			if s.Condition != "" {
+				held = slices.Sorted(strings.SplitSeq(s.Condition, ", "))
 			}
-		default:
-			want = NotMatched
-			if failing := ref.failing(rule, v.Person, v.At); !slices.Contains(failing, s.Condition) {
-				t.Fatalf("step %d says that %s failed, it was %v", i+1, s.Condition, failing)
+			if all := conditionsOf(rule); s.Verdict != Matched || !slices.Equal(held, all) {
+				t.Fatalf("step %d: %+v, but it matches, and has conditions %v", i+1, s, all)
 			}
-		}
-		if s.Verdict != want {
-			t.Fatalf("step %d: %s, want %s", i+1, s.Verdict, want)
+		case s.Verdict != NotMatched || !slices.Contains(failing, s.Condition):
+			t.Fatalf("step %d: %+v, but it is %v that failed", i+1, s, failing)
 		}
 	}
 }
 
-// TestUnreachableIsSound: nobody gets in by a rule that Compile calls useless,
-// not even somebody who is made to meet all that the rule asks for.
-func TestUnreachableIsSound(t *testing.T) {
+// TestShadowsAreSound: without a rule that Shadows returns, and without all of
+// them, everybody gets the roles and attributes that they get with them; people
+// made to meet such a rule too.
+func TestShadowsAreSound(t *testing.T) {
 	policies, visits := policies(), visits()
-	met := 0
+	met := map[Match]int{}
 	checkCases(t, func(t *rapid.T) {
-		policy := policies.Draw(t, "policy")
-		for {
-			m, useless := compileOrBlame(t, policy)
-			if m != nil {
-				return
+		policy, m := drawPolicy(t, policies, visits)
+		shadows := m.Shadows()
+		if len(shadows) == 0 {
+			return
+		}
+		var all []int
+		for _, s := range shadows {
+			if s.By == s.Rule || slices.Contains(all, s.Rule) {
+				t.Fatalf("shadows %+v", shadows)
 			}
-			ref := newReference(policy)
-			for i := range peoplePerPolicy {
-				v := visits.Draw(t, "visit")
-				number := useless[i%len(useless)]
-				rule := policy.Rules[number-1]
-				aim(t, ref, rule, &v)
-				if len(ref.failing(rule, v.Person, v.At)) == 0 {
-					met++
-				}
-				if d := ref.decide(v.Person, v.At); slices.Contains(useless, d.Rule) {
-					t.Fatalf("rule[%d] is called useless and decides about %+v at %v", d.Rule, v.Person, v.At)
+			all = append(all, s.Rule)
+		}
+		ref, rest := newReference(policy), newReference(without(policy, all...))
+		for i := range peoplePerPolicy {
+			s := shadows[i%len(shadows)]
+			v := visits.Draw(t, "visit")
+			aim(t, policy, policy.Rules[s.Rule-1], &v)
+			if len(ref.failing(policy.Rules[s.Rule-1], v)) == 0 {
+				met[m.match]++
+				if failing := ref.failing(policy.Rules[s.By-1], v); len(failing) > 0 {
+					t.Fatalf("%+v matches %+v, which fails the %v of the other", s, v, failing)
 				}
 			}
-			if policy = without(policy, useless); len(policy.Rules) == 0 {
-				return
+			one := newReference(without(policy, s.Rule))
+			want := ref.decide(v)
+			for _, got := range []Decision{one.decide(v), rest.decide(v)} {
+				slices.Sort(got.Roles)
+				slices.Sort(want.Roles)
+				if !slices.Equal(got.Roles, want.Roles) || !maps.Equal(got.Attributes, want.Attributes) {
+					t.Fatalf("%+v of %+v gets %+v, without shadows %+v", v, s, want, got)
+				}
 			}
 		}
 	})
-	if t.Logf("%d people met a useless rule", met); met < *cases/50 {
+	t.Logf("people who met a rule that is useless: %v", met)
+	if met[MatchFirst] < *cases/50 || met[MatchAll] < *cases/50 {
 		t.Error("too few for the test to mean something")
-	}
-}
-
-// aim changes a visit so that it meets a rule, as far as that is possible.
-func aim(t *rapid.T, ref *reference, rule Rule, v *visit) {
-	star := rapid.SampledFrom([]string{"", "a", "1", "-1", "a-1", "z", "x", "y"})
-	fill := func(pattern string) string {
-		for strings.Contains(pattern, "*") {
-			pattern = strings.Replace(pattern, "*", star.Draw(t, "star"), 1)
-		}
-		return pattern
-	}
-	groups := v.Person.Groups[:min(1, len(v.Person.Groups))] // a few others too
-	for _, w := range ref.expand(rule.AllGroups) {
-		groups = append(groups, fill(w))
-	}
-	if some := ref.expand(rule.Groups); len(some) > 0 {
-		groups = append(groups, fill(rapid.SampledFrom(some).Draw(t, "group")))
-	}
-	v.Person.Groups = groups
-	if rule.Emails != nil {
-		email := rapid.SampledFrom(rule.Emails).Draw(t, "email")
-		if email == "*" {
-			email = "*@*"
-		}
-		v.Person.Email = fill(email)
-	}
-	if !rule.After.IsZero() && v.At.Before(rule.After) {
-		v.At = rule.After
-	}
-	if !rule.Until.IsZero() && !v.At.Before(rule.Until) {
-		v.At = rule.Until.Add(-1)
 	}
 }

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"errors"
+	"math/big"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,57 +12,116 @@ import (
 )
 
 // reference decides as the doc comments of Policy and Rule say, and in no
-// clever way. It shares no code with the mapper.
+// clever way. It shares no code with the mapper: patterns are regular
+// expressions, lists are looked into item by item, and expressions are Go.
 type reference struct {
 	policy Policy
+	// expressions are what a text in When means; see expressions.
+	expressions map[string]meaning
 	// compiled spares compiling the same expression 100,000 times.
 	compiled map[string]*regexp.Regexp
 }
 
+// meaning is what an expression says of somebody; an error if it cannot say.
+type meaning func(r *reference, v visit) (bool, error)
+
 func newReference(p Policy) *reference {
-	return &reference{policy: p, compiled: make(map[string]*regexp.Regexp)}
+	return &reference{policy: p, expressions: expressions, compiled: make(map[string]*regexp.Regexp)}
 }
 
-// decide returns the first rule all of whose conditions hold.
-func (r *reference) decide(p *verifier.Principal, at time.Time) Decision {
+// visit is a person at a time.
+type visit struct {
+	Person *verifier.Principal
+	At     time.Time
+}
+
+func (r *reference) decide(v visit) Decision {
+	var matched []int
 	for i, rule := range r.policy.Rules {
-		if len(r.failing(rule, p, at)) == 0 {
-			return Decision{Role: rule.Role, Rule: i + 1, Source: rule.Source}
+		if len(r.failing(rule, v)) == 0 {
+			matched = append(matched, i+1)
 		}
 	}
-	return Decision{}
+	if r.policy.Match != MatchAll && len(matched) > 1 {
+		matched = matched[:1]
+	}
+	for _, number := range matched {
+		if rule := r.policy.Rules[number-1]; rule.Deny {
+			return Decision{Rule: number, Source: rule.Source}
+		}
+	}
+	d := Decision{Attributes: map[string]string{}}
+	for _, number := range matched {
+		rule := r.policy.Rules[number-1]
+		roles := rule.Roles
+		if rule.Role != "" {
+			roles = []string{rule.Role}
+		}
+		if len(roles) > 0 && d.Rule == 0 {
+			d.Rule, d.Source = number, rule.Source
+		}
+		for _, role := range roles {
+			if !slices.Contains(d.Roles, role) {
+				d.Roles = append(d.Roles, role)
+			}
+		}
+		for key, value := range rule.Attributes {
+			if _, taken := d.Attributes[key]; !taken {
+				d.Attributes[key] = value
+			}
+		}
+	}
+	if d.Roles == nil && r.policy.DefaultRole != "" {
+		d.Roles = []string{r.policy.DefaultRole}
+	}
+	if d.Roles == nil {
+		return Decision{}
+	}
+	for _, number := range matched {
+		if number != d.Rule {
+			d.Also = append(d.Also, number)
+		}
+	}
+	return d
 }
 
 // failing returns the keys of a rule's conditions that do not hold.
-func (r *reference) failing(rule Rule, p *verifier.Principal, at time.Time) []string {
+func (r *reference) failing(rule Rule, v visit) []string {
 	var keys []string
-	if rule.Groups != nil && r.count(rule.Groups, p.Groups) == 0 {
-		keys = append(keys, "groups")
+	check := func(key string, present, holds bool) {
+		if present && !holds && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
 	}
-	if rule.AllGroups != nil && r.count(rule.AllGroups, p.Groups) < len(r.expand(rule.AllGroups)) {
-		keys = append(keys, "all_groups")
+	check("groups", rule.Groups != nil, r.inAny(rule.Groups, v.Person))
+	for _, w := range rule.AllGroups {
+		check("all_groups", true, r.in(w, v.Person))
 	}
-	if rule.NotGroups != nil && r.count(rule.NotGroups, p.Groups) > 0 {
-		keys = append(keys, "not_groups")
+	check("not_groups", rule.NotGroups != nil, !r.inAny(rule.NotGroups, v.Person))
+	check("emails", rule.Emails != nil, r.isEmail(rule.Emails, v.Person.Email))
+	check("not_emails", rule.NotEmails != nil, !r.isEmail(rule.NotEmails, v.Person.Email))
+	check("domains", rule.Domains != nil, r.isDomain(rule.Domains, v.Person.Email))
+	check("subjects", rule.Subjects != nil, r.matches(rule.Subjects, []string{v.Person.Subject}))
+	for claim, values := range rule.Claims {
+		check("claims", true, r.matches(values, valuesOf(claimOf(v.Person.Claims, claim))))
 	}
-	if rule.Emails != nil && !slices.ContainsFunc(rule.Emails, func(w string) bool { return r.isEmail(w, p.Email) }) {
-		keys = append(keys, "emails")
-	}
-	if !rule.After.IsZero() && at.UnixNano() < rule.After.UnixNano() {
-		keys = append(keys, "after")
-	}
-	if !rule.Until.IsZero() && at.UnixNano() >= rule.Until.UnixNano() {
-		keys = append(keys, "until")
+	check("after", !rule.After.IsZero(), v.At.UnixNano() >= rule.After.UnixNano())
+	check("until", !rule.Until.IsZero(), v.At.UnixNano() < rule.Until.UnixNano())
+	if rule.When != "" {
+		holds, err := r.expressions[rule.When](r, v)
+		check("when", true, err == nil && holds || err != nil && rule.Deny)
 	}
 	return keys
 }
 
-// conditions returns the keys of a rule's conditions.
-func conditions(rule Rule) []string {
+// conditionsOf returns the keys of a rule's conditions, sorted.
+func conditionsOf(rule Rule) []string {
 	var keys []string
 	for key, present := range map[string]bool{
 		"groups": rule.Groups != nil, "all_groups": rule.AllGroups != nil, "not_groups": rule.NotGroups != nil,
-		"emails": rule.Emails != nil, "after": !rule.After.IsZero(), "until": !rule.Until.IsZero(),
+		"emails": rule.Emails != nil, "not_emails": rule.NotEmails != nil, "domains": rule.Domains != nil,
+		"subjects": rule.Subjects != nil, "claims": rule.Claims != nil,
+		"after": !rule.After.IsZero(), "until": !rule.Until.IsZero(), "when": rule.When != "",
 	} {
 		if present {
 			keys = append(keys, key)
@@ -70,36 +131,135 @@ func conditions(rule Rule) []string {
 	return keys
 }
 
-// count returns how many of the written groups somebody in groups is in.
-func (r *reference) count(written, groups []string) int {
-	n := 0
-	for _, w := range r.expand(written) {
-		if slices.ContainsFunc(groups, func(g string) bool { return g != "" && r.expression(w, ".*").MatchString(g) }) {
-			n++
+// in reports whether somebody is in a group, a pattern or a list.
+func (r *reference) in(written string, p *verifier.Principal) bool {
+	if list, isList := strings.CutPrefix(written, "@"); isList {
+		return r.inAny(r.policy.Lists[list], p)
+	}
+	for _, group := range p.Groups {
+		if group != "" && r.expression(r.fold(written), ".*").MatchString(r.fold(group)) {
+			return true
 		}
 	}
-	return n
+	return false
 }
 
-// expand replaces "@name" by the list's groups.
-func (r *reference) expand(written []string) []string {
-	var all []string
-	for _, w := range written {
-		if list, isList := strings.CutPrefix(w, "@"); isList {
-			all = append(all, r.expand(r.policy.Lists[list])...)
-			continue
-		}
-		all = append(all, w)
-	}
-	return all
+func (r *reference) inAny(written []string, p *verifier.Principal) bool {
+	return slices.ContainsFunc(written, func(w string) bool { return r.in(w, p) })
 }
 
-func (r *reference) isEmail(written, email string) bool {
-	if !r.expression("*@*", "[^@]+").MatchString(email) {
+func (r *reference) isEmail(written []string, email string) bool {
+	if !oneAt.MatchString(letters(email)) {
 		return false
 	}
-	return written == "*" || r.expression(written, "[^@]*").MatchString(email)
+	normal := func(s string) string {
+		local, domain, _ := strings.Cut(s, "@")
+		return r.fold(local) + "@" + asciiLower(domain)
+	}
+	for _, w := range written {
+		if w == "*" || r.expression(normal(w), "[^@]*").MatchString(normal(email)) {
+			return true
+		}
+	}
+	return false
 }
+
+func (r *reference) isDomain(written []string, email string) bool {
+	if !oneAt.MatchString(letters(email)) {
+		return false
+	}
+	_, domain, _ := strings.Cut(email, "@")
+	for _, w := range written {
+		if r.expression(asciiLower(w), ".*").MatchString(asciiLower(domain)) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches reports whether a value is among those written.
+func (r *reference) matches(written, values []string) bool {
+	for _, w := range written {
+		for _, value := range values {
+			if value != "" && r.expression(letters(w), ".*").MatchString(letters(value)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// claimOf is verifier.Principal.Claim, by its doc comment.
+func claimOf(claims map[string]any, claim string) any {
+	if value, ok := claims[claim]; ok {
+		return value
+	}
+	parts := strings.Split(claim, ".")
+	for n := 1; n < len(parts); n++ {
+		outer, inner := strings.Join(parts[:n], "."), strings.Join(parts[n:], ".")
+		if object, ok := claims[outer].(map[string]any); ok {
+			if value := claimOf(object, inner); value != nil {
+				return value
+			}
+		}
+	}
+	return nil
+}
+
+func valuesOf(claim any) []string {
+	switch v := claim.(type) {
+	case string:
+		return append(strings.Split(v, ","), v)
+	case []any:
+		var all []string
+		for _, item := range v {
+			if text, isText := item.(string); isText {
+				all = append(all, text)
+			} else if _, isList := item.([]any); !isList {
+				all = append(all, valuesOf(item)...)
+			}
+		}
+		return all
+	case bool:
+		if v {
+			return []string{"true"}
+		}
+		return []string{"false"}
+	case float64:
+		return []string{big.NewFloat(v).Text('f', -1)}
+	}
+	return nil
+}
+
+// fold is how groups and the local parts of emails are compared.
+func (r *reference) fold(s string) string {
+	if r.policy.IgnoreCase {
+		return asciiLower(s)
+	}
+	return letters(s)
+}
+
+func asciiLower(s string) string {
+	const upper, lower = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
+	return strings.Map(func(r rune) rune {
+		if i := strings.IndexRune(upper, r); i >= 0 {
+			return rune(lower[i])
+		}
+		return r
+	}, letters(s))
+}
+
+// letters makes a letter of each byte, since regexp reads UTF-8 and patterns
+// are of bytes.
+func letters(s string) string {
+	all := make([]rune, len(s))
+	for i := range len(s) {
+		all[i] = rune(s[i])
+	}
+	return string(all)
+}
+
+var oneAt = regexp.MustCompile(`(?s)\A[^@]+@[^@]+\z`)
 
 // expression is a pattern as a regular expression, in which "*" is star.
 func (r *reference) expression(pattern, star string) *regexp.Regexp {
@@ -108,4 +268,66 @@ func (r *reference) expression(pattern, star string) *regexp.Regexp {
 		r.compiled[text] = regexp.MustCompile(text)
 	}
 	return r.compiled[text]
+}
+
+var errCannotSay = errors.New("cannot say")
+
+// expressions are conditions in CEL and what they mean, in Go.
+var expressions = map[string]meaning{
+	`email.endsWith("@x")`: func(_ *reference, v visit) (bool, error) {
+		return oneAt.MatchString(v.Person.Email) && strings.HasSuffix(v.Person.Email, "@x"), nil
+	},
+	`domain == "x"`: func(r *reference, v visit) (bool, error) {
+		return r.isDomain([]string{"x"}, v.Person.Email), nil
+	},
+	`"a" in groups`: func(_ *reference, v visit) (bool, error) { return slices.Contains(v.Person.Groups, "a"), nil },
+	`groups.exists(g, g.startsWith("a"))`: func(_ *reference, v visit) (bool, error) {
+		return slices.ContainsFunc(v.Person.Groups, func(g string) bool { return strings.HasPrefix(g, "a") }), nil
+	},
+	`size(groups) > 2`: func(_ *reference, v visit) (bool, error) { return len(v.Person.Groups) > 2, nil },
+	`subject == "s1" || name == "Ann"`: func(_ *reference, v visit) (bool, error) {
+		return v.Person.Subject == "s1" || v.Person.Name == "Ann", nil
+	},
+	`now < timestamp("2027-01-31T13:00:00Z")`: func(_ *reference, v visit) (bool, error) {
+		return v.At.Before(noon.Add(time.Hour)), nil
+	},
+	`member("@two")`: func(r *reference, v visit) (bool, error) { return r.in("@two", v.Person), nil },
+	`member("a*") && !member("b")`: func(r *reference, v visit) (bool, error) {
+		return r.in("a*", v.Person) && !r.in("b", v.Person), nil
+	},
+	`claims.dept == "a"`: func(_ *reference, v visit) (bool, error) {
+		dept, ok := v.Person.Claims["dept"]
+		if !ok {
+			return false, errCannotSay
+		}
+		return dept == any("a"), nil
+	},
+	`has(claims.dept) && claims.dept != "a"`: func(_ *reference, v visit) (bool, error) {
+		dept, ok := v.Person.Claims["dept"]
+		return ok && dept != any("a"), nil
+	},
+	// What is true whatever the claim is, does not fail.
+	`claims.dept == "a" || member("b")`: func(r *reference, v visit) (bool, error) {
+		dept, ok := v.Person.Claims["dept"]
+		if !ok && !r.in("b", v.Person) {
+			return false, errCannotSay
+		}
+		return dept == any("a") || r.in("b", v.Person), nil
+	},
+	`claims.level > 2.0`: func(_ *reference, v visit) (bool, error) {
+		level, ok := v.Person.Claims["level"].(float64)
+		if !ok {
+			return false, errCannotSay
+		}
+		return level > 2, nil
+	},
+	`12 / size(email) < 4`: func(_ *reference, v visit) (bool, error) {
+		if !oneAt.MatchString(v.Person.Email) {
+			return false, errCannotSay
+		}
+		return 12/len(v.Person.Email) < 4, nil
+	},
+	`"admin" in claims && claims.admin == true`: func(_ *reference, v visit) (bool, error) {
+		return v.Person.Claims["admin"] == any(true), nil
+	},
 }

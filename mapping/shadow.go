@@ -1,176 +1,203 @@
 package mapping
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
+	"strings"
 )
 
-// checkReachable reports every rule that says something that never comes true:
-// it excludes whomever it asks for, or its people are all taken by one earlier
-// rule, since the first match wins.
-func (c *compiler) checkReachable() {
-	byKey := make(map[string][]int) // rules that can only cover a rule naming the key
-	var anyKey []int                // rules that may cover any rule
-	for i := range c.m.rules {
-		later := &c.m.rules[i]
-		if later.excludesItself() {
-			c.fail(i+1, "not_groups", "excludes whomever the rule's groups ask for, so the rule never holds")
-			continue
-		}
-		candidates := slices.Clone(anyKey)
-		for _, k := range later.keys() {
-			candidates = append(candidates, byKey[k]...)
-		}
-		slices.Sort(candidates)
-		for _, j := range candidates {
-			if c.m.rules[j].covers(later) {
-				c.fail(i+1, "role", "unreachable: whoever it matches is already matched by rule[%d]%s; "+
-					"put it before that rule, or remove it", j+1, at(c.m.rules[j].source))
+// Shadow is a rule that could be removed: nobody's roles or attributes would
+// change, except perhaps the order of roles.
+type Shadow struct {
+	// Rule is the number of the rule, By that of the other; counted from 1.
+	Rule, By int
+}
+
+// Shadows returns the rules that one other rule makes useless: an earlier one
+// that matches everybody whom they match or, under MatchAll, any that does and
+// gives all that they do. It errs towards none: what takes several other rules
+// together, understanding an expression, or very long, is not found.
+func (m *Mapper) Shadows() []Shadow {
+	var shadows []Shadow
+	s, comparisons := newShadowing(m), 0
+	for later := range m.rules {
+		for _, i := range s.candidates(later) {
+			if comparisons++; comparisons > maxComparisons {
+				return shadows
+			}
+			if s.makesUseless(int(i), later) {
+				shadows = append(shadows, Shadow{Rule: later + 1, By: int(i) + 1})
 				break
 			}
 		}
-		if own := later.pivots(); own == nil {
-			anyKey = append(anyKey, i)
-		} else {
-			for _, k := range own {
-				byKey[k] = append(byKey[k], i)
+	}
+	return shadows
+}
+
+// maxComparisons bounds Shadows to about a second, for long policies in which
+// every rule is a candidate for every other: those that only exclude.
+const maxComparisons = 10_000_000
+
+// checkContradictions refuses rules that exclude whomever they ask for.
+func (c *compiler) checkContradictions() {
+	s := newShadowing(c.m)
+	for i := range c.m.rules {
+		c.number = i + 1
+		if not, asks := s.contradiction(&c.m.rules[i]); not != "" {
+			c.fail("excludes everybody whom "+asks+" asks for, so the rule never holds", not)
+		}
+	}
+}
+
+// shadowing compares rules with each other.
+type shadowing struct {
+	m *Mapper
+	// members are the groups and patterns of each list.
+	members map[int32][]int32
+	// known is what covering has found out.
+	known map[int32][]int32
+}
+
+func newShadowing(m *Mapper) *shadowing {
+	s := &shadowing{m: m, members: make(map[int32][]int32), known: make(map[int32][]int32)}
+	for n := range m.names {
+		for _, list := range m.names[n].lists {
+			s.members[list] = append(s.members[list], int32(n))
+		}
+	}
+	return s
+}
+
+// candidates returns the rules that may make rule later useless, in order: each
+// of their conditions must follow from one of later's, so the one that they are
+// indexed by must.
+func (s *shadowing) candidates(later int) []int32 {
+	candidates := slices.Clone(s.m.index.always)
+	r := &s.m.rules[later]
+	for i := range r.conditions {
+		if c := &r.conditions[i]; !c.not {
+			// All of c's names must be covered, so the first must.
+			for _, n := range s.covering(c.names[0]) {
+				candidates = append(candidates, s.m.index.byName(n)...)
 			}
 		}
 	}
+	slices.Sort(candidates)
+	return slices.Compact(candidates)
 }
 
-func at(source string) string {
-	if source == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (%s)", source)
-}
-
-// excludesItself reports whether nobody can meet r's conditions on groups.
-func (r *rule) excludesItself() bool {
-	return r.notGroups != nil &&
-		(r.groups != nil && r.groups.all(r.notGroups.includes) || r.allGroups != nil && r.allGroups.any(r.notGroups.includes))
-}
-
-// pivots are names of which a rule must have one for r to cover it; nil if no
-// such names are known. They spare comparing every rule with every other.
-func (r *rule) pivots() []string {
-	switch {
-	case r.groups != nil && r.groups.patterns == nil:
-		return r.groups.exactNames()
-	case r.allGroups != nil && r.allGroups.exact != nil:
-		return r.allGroups.exactNames()[:1]
-	case r.emails != nil && !slices.ContainsFunc(r.emails, emailPattern.isPattern):
-		names := make([]string, len(r.emails))
-		for i, e := range r.emails {
-			names[i] = e.written
-		}
+// covering returns the names that everybody meets who meets n, n among them.
+func (s *shadowing) covering(n int32) []int32 {
+	names, ok := s.known[n]
+	if ok {
 		return names
 	}
-	return nil
+	k, text := s.m.names[n].kind, s.m.names[n].text
+	if s.m.isList(n) {
+		names = s.coveringAll(s.members[n])
+	} else {
+		names = s.wider(k, text)
+	}
+	switch k {
+	case s.m.emails:
+		_, domain, _ := strings.Cut(text, "@")
+		names = append(names, s.wider(s.m.domains, cmp.Or(domain, "*"))...)
+	case s.m.domains:
+		names = append(names, s.wider(s.m.emails, "*@"+text)...)
+	}
+	s.known[n] = append(names, n)
+	return s.known[n]
 }
 
-// keys are the names that a rule covering r may have among its pivots.
-func (r *rule) keys() []string {
-	var keys []string
-	if r.groups != nil {
-		keys = append(keys, r.groups.exactNames()...)
+// coveringAll returns the names that everybody meets who meets one of names.
+func (s *shadowing) coveringAll(names []int32) []int32 {
+	var all []int32
+	for i, n := range names {
+		if by := s.covering(n); i == 0 {
+			all = slices.Clone(by)
+		} else {
+			all = slices.DeleteFunc(all, func(a int32) bool { return !slices.Contains(by, a) })
+		}
 	}
-	if r.allGroups != nil {
-		keys = append(keys, r.allGroups.exactNames()...)
-	}
-	for _, e := range r.emails {
-		keys = append(keys, e.written)
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
+	return all
 }
 
-func (g *groupCondition) exactNames() []string {
-	names := make([]string, len(g.exact))
-	for i, e := range g.exact {
-		names[i] = e.name
+// wider returns the names of a kind that cover a name with this text, and the
+// lists that have them. A pattern that matches another pattern's text matches
+// all that the other does: its "*" stands for what the other's "*" stands for.
+func (s *shadowing) wider(k *kind, text string) []int32 {
+	var names []int32
+	for n := range s.m.met(k, text) {
+		names = append(names, n)
+		names = append(names, s.m.names[n].lists...)
 	}
 	return names
 }
 
+// makesUseless reports whether rule i makes rule later useless. Of two that do
+// so to each other, the later one is.
+func (s *shadowing) makesUseless(i, later int) bool {
+	r, l := &s.m.rules[i], &s.m.rules[later]
+	if s.m.match == MatchFirst {
+		return i < later && s.covers(r, l)
+	}
+	return i != later && s.outdoes(r, l) && (i < later || !s.outdoes(l, r))
+}
+
+// outdoes reports whether, under MatchAll, whoever l matches is denied by r or
+// gets from it all that l gives.
+func (s *shadowing) outdoes(r, l *rule) bool {
+	given := !l.deny && len(l.attributes) == 0 &&
+		!slices.ContainsFunc(l.grants, func(role string) bool { return !slices.Contains(r.grants, role) })
+	return (r.deny || given) && s.covers(r, l)
+}
+
 // covers reports whether everybody whom later matches is matched by r: each
 // condition of r follows from later's. It errs towards no.
-func (r *rule) covers(later *rule) bool {
-	return r.groupsFollow(later) && r.allGroupsFollow(later) && r.notGroupsFollow(later) && r.emailsFollow(later) &&
-		(r.after.IsZero() || !later.after.IsZero() && !later.after.Before(r.after)) &&
-		(r.until.IsZero() || !later.until.IsZero() && !later.until.After(r.until))
-}
-
-func (r *rule) groupsFollow(later *rule) bool {
-	if r.groups == nil {
-		return true
-	}
-	// later asks for a group, and every choice it allows is one of r's; or it
-	// insists on one of r's.
-	if later.groups != nil && later.groups.all(r.groups.includes) {
-		return true
-	}
-	return later.allGroups != nil && later.allGroups.any(r.groups.includes)
-}
-
-func (r *rule) allGroupsFollow(later *rule) bool {
-	if r.allGroups == nil {
-		return true
-	}
-	return r.allGroups.all(func(name string) bool {
-		one := groupsOf(name)
-		return later.allGroups != nil && later.allGroups.any(one.includes) ||
-			later.groups != nil && later.groups.all(one.includes)
-	})
-}
-
-func (r *rule) notGroupsFollow(later *rule) bool {
-	if r.notGroups == nil {
-		return true
-	}
-	return later.notGroups != nil && r.notGroups.all(later.notGroups.includes)
-}
-
-func (r *rule) emailsFollow(later *rule) bool {
-	if r.emails == nil {
-		return true
-	}
-	if later.emails == nil {
-		return false
-	}
-	for _, l := range later.emails {
-		if !slices.ContainsFunc(r.emails, func(e emailPattern) bool {
-			return matchPattern(e.local, l.local) && matchPattern(e.domain, l.domain)
-		}) {
+func (s *shadowing) covers(r, later *rule) bool {
+	for i := range r.conditions {
+		if !s.follows(&r.conditions[i], later) {
 			return false
 		}
 	}
-	return true
+	return (r.after.IsZero() || !later.after.IsZero() && !later.after.Before(r.after)) &&
+		(r.until.IsZero() || !later.until.IsZero() && !later.until.After(r.until)) &&
+		(r.when == nil || r.when == later.when && (r.deny || !later.deny))
 }
 
-func groupsOf(name string) *groupCondition {
-	if isPattern(name) {
-		return &groupCondition{patterns: []groupPattern{{pattern: name}}}
+// follows reports whether whoever meets the conditions of later meets c.
+func (s *shadowing) follows(c *condition, later *rule) bool {
+	return slices.ContainsFunc(later.conditions, func(l condition) bool {
+		switch {
+		case c.not != l.not:
+			return false
+		case c.not:
+			return s.within(c.names, l.names)
+		}
+		return s.within(l.names, c.names)
+	})
+}
+
+// within reports whether every one of names is covered by one of wide.
+func (s *shadowing) within(names, wide []int32) bool {
+	return !slices.ContainsFunc(names, func(n int32) bool {
+		return !slices.ContainsFunc(s.covering(n), func(by int32) bool { return slices.Contains(wide, by) })
+	})
+}
+
+// contradiction returns the keys of two conditions of which the first excludes
+// everybody whom the second asks for; empty if there are none.
+func (s *shadowing) contradiction(r *rule) (not, asks string) {
+	for i := range r.conditions {
+		n := &r.conditions[i]
+		if !n.not {
+			continue
+		}
+		for j := range r.conditions {
+			if c := &r.conditions[j]; !c.not && s.within(c.names, n.names) {
+				return n.key, c.key
+			}
+		}
 	}
-	return &groupCondition{exact: []exactGroup{{name: name}}}
-}
-
-// includes reports whether being in the group name (or in one of the groups
-// that the pattern name matches) is being in one of g.
-func (g *groupCondition) includes(name string) bool {
-	return slices.ContainsFunc(g.exact, func(e exactGroup) bool { return e.name == name }) ||
-		// A pattern that matches another pattern's text matches all that the
-		// other does: its "*" stands for what the other's "*" stands for.
-		slices.ContainsFunc(g.patterns, func(p groupPattern) bool { return matchPattern(p.pattern, name) })
-}
-
-func (g *groupCondition) all(f func(string) bool) bool {
-	return !slices.ContainsFunc(g.exact, func(e exactGroup) bool { return !f(e.name) }) &&
-		!slices.ContainsFunc(g.patterns, func(p groupPattern) bool { return !f(p.pattern) })
-}
-
-func (g *groupCondition) any(f func(string) bool) bool {
-	return slices.ContainsFunc(g.exact, func(e exactGroup) bool { return f(e.name) }) ||
-		slices.ContainsFunc(g.patterns, func(p groupPattern) bool { return f(p.pattern) })
+	return "", ""
 }

@@ -1,0 +1,274 @@
+package mapping
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ssobridge/ssobridge/verifier"
+)
+
+// Explain decides as Map does and says what every rule answered.
+func (m *Mapper) Explain(p *verifier.Principal, at time.Time) (Decision, []Step) {
+	x := m.meet(p, at)
+	defer m.people.Put(x)
+	defer x.forget()
+	var (
+		matched []int32
+		steps   = make([]Step, len(m.rules))
+	)
+	for i := range m.rules {
+		r, s := &m.rules[i], &steps[i]
+		*s = Step{Rule: i + 1, Roles: r.grants, Deny: r.deny, Source: r.source}
+		if m.match == MatchFirst && matched != nil {
+			s.Verdict, s.Detail = NotReached, fmt.Sprintf("rule[%d] has decided", matched[0]+1)
+			continue
+		}
+		if key := r.failing(x); key != "" {
+			s.Verdict, s.Condition, s.Detail = NotMatched, key, m.whyNot(r, x)
+			continue
+		}
+		s.Verdict = Matched
+		s.Condition, s.Detail = m.why(r, x)
+		matched = append(matched, int32(i))
+	}
+	return m.sum(matched), steps
+}
+
+// whyNot says in words why the first condition that fails does.
+func (m *Mapper) whyNot(r *rule, x *person) string {
+	switch {
+	case !r.after.IsZero() && x.at.Before(r.after):
+		return "the rule begins at " + moment(r.after)
+	case !r.until.IsZero() && !x.at.Before(r.until):
+		return "the rule ended at " + moment(r.until)
+	}
+	for i := range r.conditions {
+		if c := &r.conditions[i]; c.failing(x) {
+			return m.answer(c, x)
+		}
+	}
+	if err := r.when.ask(x).err; err != nil {
+		return "the expression fails: " + errorInWords(err)
+	}
+	return "the expression is false"
+}
+
+// why says which conditions held, and with what.
+func (m *Mapper) why(r *rule, x *person) (keys, detail string) {
+	var k, d []string
+	add := func(key, text string) {
+		if !slices.Contains(k, key) {
+			k = append(k, key)
+		}
+		d = append(d, text)
+	}
+	for i := range r.conditions {
+		add(r.conditions[i].key, m.answer(&r.conditions[i], x))
+	}
+	if !r.after.IsZero() {
+		add("after", "since "+moment(r.after))
+	}
+	if !r.until.IsZero() {
+		add("until", "until "+moment(r.until))
+	}
+	if r.when != nil {
+		if err := r.when.ask(x).err; err != nil {
+			add("when", "the expression fails, which is no reason to let anybody in: "+errorInWords(err))
+		} else {
+			add("when", "the expression is true")
+		}
+	}
+	if k == nil {
+		return "", "the rule has no conditions, so it matches everybody"
+	}
+	return strings.Join(k, ", "), strings.Join(d, "; ")
+}
+
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// answer says in words what a condition's answer is.
+func (m *Mapper) answer(c *condition, x *person) string {
+	i := slices.IndexFunc(c.names, x.meets)
+	switch c.key {
+	case "groups", "all_groups", "not_groups":
+		switch {
+		case i >= 0:
+			return "in " + m.membership(c.names[i], x.p.Groups)
+		case len(c.names) == 1 && isPattern(m.names[c.names[0]].text):
+			return "in no group like " + m.listed(c)
+		case len(c.names) == 1:
+			return "not in " + m.listed(c)
+		}
+		return "in none of " + m.listed(c)
+	case "subjects":
+		return m.compared("subject", values(x.p.Subject), c, i)
+	case "claims":
+		claim := m.names[c.names[0]].kind.claim
+		what := "claim " + quoted(claim)
+		texts := slices.Collect(claimValues(x.p, claim))
+		if value, ok := x.p.Claim(claim); ok && texts == nil {
+			return what + " " + nothingToCompare(claim, value)
+		}
+		return m.compared(what, texts, c, i)
+	}
+	_, domain, ok := splitEmail(x.p.Email)
+	switch {
+	case x.p.Email == "":
+		return "the assertion has no email"
+	case !ok:
+		return "email " + quoted(x.p.Email) + " is not of the form local@domain, so it counts as none"
+	case c.key == "domains":
+		return m.compared("the email's domain", values(domain), c, i)
+	}
+	return m.compared("email", values(x.p.Email), c, i)
+}
+
+// values is the text as the one value that there is, if it is one.
+func values(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// nothingToCompare says what a claim is of which rules can take no value.
+func nothingToCompare(claim string, value any) string {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, inner := range slices.Sorted(maps.Keys(v)) {
+			return "is an object; name what is in it, such as " + quoted(claim+"."+inner)
+		}
+	case []any:
+		if len(v) > 0 {
+			return "is a list without texts, numbers and booleans"
+		}
+	}
+	return "is empty"
+}
+
+// membership says which of the person's groups makes them meet a name.
+func (m *Mapper) membership(n int32, groups []string) string {
+	for _, group := range groups {
+		if group == "" {
+			continue
+		}
+		for by := range m.met(m.groups, group) {
+			if by == n {
+				return quoted(group) + m.byPattern(by)
+			}
+			if slices.Contains(m.names[by].lists, n) {
+				return quoted(group) + m.byPattern(by) + " (from " + m.names[n].text + ")"
+			}
+		}
+	}
+	return m.names[n].text
+}
+
+// met yields the names that a text meets.
+func (m *Mapper) met(k *kind, text string) func(yield func(int32) bool) {
+	var names []int32
+	k.find(text, func(n int32) { names = append(names, n) })
+	return slices.Values(names)
+}
+
+// byPattern says so if a name is a pattern.
+func (m *Mapper) byPattern(n int32) string {
+	if text := m.names[n].text; isPattern(text) {
+		return " by the pattern " + quoted(text)
+	}
+	return ""
+}
+
+// compared says how values, which may be several of a claim, stand to a
+// condition that names[i] of meets; i is negative if none does.
+func (m *Mapper) compared(what string, values []string, c *condition, i int) string {
+	switch {
+	case len(values) == 0:
+		return "the assertion has no " + what
+	case i < 0 && len(values) == 1:
+		return what + " is " + quoted(values[0]) + ", " + m.noneOf(c)
+	case i < 0:
+		return what + " has " + few(values, quoted) + ", " + m.noneOf(c)
+	}
+	n := c.names[i]
+	for _, value := range values {
+		if !slices.Contains(slices.Collect(m.met(m.names[n].kind, value)), n) {
+			continue
+		}
+		if len(values) > 1 {
+			return what + " has " + quoted(value) + m.byPattern(n)
+		}
+		return what + " is " + quoted(value) + m.byPattern(n)
+	}
+	return what
+}
+
+func (m *Mapper) noneOf(c *condition) string {
+	switch {
+	case len(c.names) > 1:
+		return "none of " + m.listed(c)
+	case isPattern(m.names[c.names[0]].text):
+		return "not like " + m.listed(c)
+	}
+	return "not " + m.listed(c)
+}
+
+// listed names what a condition asks for.
+func (m *Mapper) listed(c *condition) string {
+	return few(c.names, func(n int32) string {
+		if m.isList(n) {
+			return m.names[n].text
+		}
+		return quoted(m.names[n].text)
+	})
+}
+
+// few lists the first few of many.
+func few[T any](all []T, text func(T) string) string {
+	const most = 5
+	var parts []string
+	for _, item := range all[:min(len(all), most)] {
+		parts = append(parts, text(item))
+	}
+	if more := len(all) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// isList reports whether n is the number of a list.
+func (m *Mapper) isList(n int32) bool {
+	list, ok := strings.CutPrefix(m.names[n].text, "@")
+	if !ok {
+		return false
+	}
+	number, ok := m.lists[list]
+	return ok && number == n
+}
+
+// errorInWords is what CEL says, which may repeat texts of an assertion.
+func errorInWords(err error) string {
+	if text := err.Error(); len(text) > 100 || strings.ContainsFunc(text, unicode.IsControl) {
+		return quoted(text)
+	}
+	return err.Error()
+}
+
+// quoted is a text from an assertion or a policy as one line of moderate length.
+func quoted(text string) string {
+	const most = 100
+	if len(text) <= most {
+		return strconv.Quote(text)
+	}
+	end := most
+	for !utf8.RuneStart(text[end]) && end > most-utf8.UTFMax {
+		end--
+	}
+	return strconv.Quote(text[:end]) + "…"
+}

@@ -1,0 +1,260 @@
+package mapping
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+)
+
+// What an expression in [Rule.When] may use: the standard functions of CEL, and
+//
+//	email, domain, subject, name   string, empty where the assertion has none;
+//	                               domain is the email's, in lower case
+//	groups                         list of strings
+//	claims                         map of all claims; claims["department"]
+//	now                            timestamp of the request
+//	member("NAME")                 whether the person is in a group, a pattern of
+//	                               groups or an "@list", as in groups = [...];
+//	                               NAME is a literal
+const variables = `claims, domain, email, groups, name, now, subject, member("GROUP") and the functions of CEL`
+
+// memberships is what member("x") is short for, memberships["x"]. Nobody can
+// write an identifier with "@".
+const memberships = "@memberships"
+
+var environment = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Variable("email", cel.StringType),
+		cel.Variable("domain", cel.StringType),
+		cel.Variable("subject", cel.StringType),
+		cel.Variable("name", cel.StringType),
+		cel.Variable("groups", cel.ListType(cel.StringType)),
+		cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable("now", cel.TimestampType),
+		cel.Variable(memberships, cel.MapType(cel.StringType, cel.BoolType)),
+		cel.Macros(cel.GlobalMacro("member", 1, expandMember)),
+	)
+})
+
+func expandMember(factory cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+	if _, ok := literal(args[0]); !ok {
+		return nil, factory.NewError(args[0].ID(), `member takes a name in quotes, as in member("@sre")`)
+	}
+	return factory.NewCall(operators.Index, factory.NewIdent(memberships), args[0]), nil
+}
+
+func literal(e ast.Expr) (string, bool) {
+	if e.Kind() != ast.LiteralKind {
+		return "", false
+	}
+	s, ok := e.AsLiteral().(types.String)
+	return string(s), ok
+}
+
+// expression is a compiled [Rule.When]; rules with the same text share it.
+type expression struct {
+	program cel.Program
+	members map[string]int32 // the names in member(...)
+}
+
+// expression compiles the text of a condition; empty text is no condition.
+func (c *compiler) expression(text string) *expression {
+	if text == "" {
+		return nil
+	}
+	if e, ok := c.expressions[text]; ok {
+		return e
+	}
+	fail := func(problem string) *expression {
+		c.fail(problem, "when")
+		return nil
+	}
+	env, err := environment()
+	if err != nil {
+		return fail(err.Error())
+	}
+	compiled, issues := env.Compile(text)
+	if issues.Err() != nil {
+		return fail(issuesInWords(issues, text))
+	}
+	switch t := compiled.OutputType(); {
+	case t.IsExactType(cel.DynType):
+		return fail("may be a value of any type; compare it, as in claims.admin == true")
+	case !t.IsExactType(cel.BoolType):
+		return fail(fmt.Sprintf(`gives a value of type %s; write what is true or false, such as email.startsWith("a")`, t))
+	}
+	e, before := &expression{members: make(map[string]int32)}, len(c.errs)
+	for _, name := range namesOfMembers(compiled.NativeRep().Expr()) {
+		if n, ok := c.groupName(0, name, "when"); ok {
+			e.members[name] = n
+		}
+	}
+	if len(c.errs) > before {
+		return nil
+	}
+	if at, ok := madeUpPattern(compiled.NativeRep()); ok {
+		return fail(where(at, text) + ": matches takes a pattern in quotes, since whoever sets a claim could choose one that matches")
+	}
+	e.program, err = env.Program(compiled, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(pricing{}), cel.CostLimit(maxCost))
+	if err != nil {
+		return fail("a constant in it is wrong: " + err.Error())
+	}
+	if c.expressions == nil {
+		c.expressions = make(map[string]*expression)
+	}
+	c.expressions[text] = e
+	return e
+}
+
+// namesOfMembers returns the x of every member("x").
+func namesOfMembers(e ast.Expr) []string {
+	var names []string
+	visitCalls(e, func(e ast.Expr, args []ast.Expr) {
+		if e.AsCall().FunctionName() != operators.Index || args[0].Kind() != ast.IdentKind || args[0].AsIdent() != memberships {
+			return
+		}
+		if name, ok := literal(args[1]); ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	})
+	return names
+}
+
+// madeUpPattern reports whether there is a matches(...) whose pattern is no
+// literal, and where.
+func madeUpPattern(tree *ast.AST) (at common.Location, found bool) {
+	visitCalls(tree.Expr(), func(e ast.Expr, args []ast.Expr) {
+		if e.AsCall().FunctionName() != overloads.Matches || found {
+			return
+		}
+		if pattern := args[len(args)-1]; pattern.Kind() != ast.LiteralKind {
+			at, found = tree.SourceInfo().GetStartLocation(pattern.ID()), true
+		}
+	})
+	return at, found
+}
+
+func visitCalls(e ast.Expr, visit func(call ast.Expr, args []ast.Expr)) {
+	ast.PostOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.CallKind && len(e.AsCall().Args()) > 0 {
+			visit(e, e.AsCall().Args())
+		}
+	}))
+}
+
+// issuesInWords says what is wrong with an expression, and where.
+func issuesInWords(issues *cel.Issues, text string) string {
+	var parts []string
+	undeclared := false
+	for _, e := range issues.Errors() {
+		message := e.Message
+		for _, w := range wordings {
+			message = w.of.ReplaceAllString(message, w.by)
+		}
+		undeclared = undeclared || strings.HasPrefix(message, "undeclared reference")
+		parts = append(parts, where(e.Location, text)+": "+message)
+	}
+	if undeclared {
+		parts = append(parts, "there are "+variables)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// wordings put what CEL's parser and checker say into words for people who know
+// neither: tokens, "_==_", and lists of everything that could follow.
+var wordings = []struct {
+	of *regexp.Regexp
+	by string
+}{
+	{regexp.MustCompile(`^Syntax error: \w+ input '<EOF>'.*`), "the expression ends too early"},
+	{regexp.MustCompile(`^Syntax error: \w+ input (\S+).*`), "unexpected $1"},
+	{regexp.MustCompile(`^Syntax error: token recognition error at: `), "unexpected "},
+	{regexp.MustCompile(` \(in container ''\)`), ""},
+	{regexp.MustCompile(`^found no matching overload for '[_@]*([^_']*)[_@]*([^']*)' applied to '(.*)'`), "$1$2 cannot be applied to $3"},
+}
+
+// where names a place in an expression.
+func where(at common.Location, text string) string {
+	column := fmt.Sprintf("column %d", at.Column()+1)
+	if strings.Contains(text, "\n") {
+		return fmt.Sprintf("line %d, %s", at.Line(), column)
+	}
+	return column
+}
+
+// answer is what an expression says of a person. With err, it says nothing.
+type answer struct {
+	holds bool
+	err   error
+}
+
+// ask evaluates the expression, once for each person.
+func (e *expression) ask(x *person) answer {
+	a, asked := x.answers[e]
+	if asked {
+		return a
+	}
+	value, _, err := e.program.Eval(&activation{e, x})
+	switch {
+	case err != nil:
+		a.err = err
+	case value == types.True:
+		a.holds = true
+	case value != types.False:
+		a.err = fmt.Errorf("it gives a value of type %s", value.Type().TypeName())
+	}
+	x.answers[e] = a
+	return a
+}
+
+// activation gives an expression its variables.
+type activation struct {
+	e *expression
+	x *person
+}
+
+// Parent implements [cel.Activation].
+func (a *activation) Parent() cel.Activation { return nil }
+
+// ResolveName implements [cel.Activation].
+func (a *activation) ResolveName(name string) (any, bool) {
+	switch p := a.x.p; name {
+	case "email":
+		if _, _, ok := splitEmail(p.Email); !ok {
+			return "", true
+		}
+		return p.Email, true
+	case "domain":
+		_, domain, ok := splitEmail(p.Email)
+		if !ok {
+			return "", true
+		}
+		return lowerASCII(domain), true
+	case "subject":
+		return p.Subject, true
+	case "name":
+		return p.Name, true
+	case "groups":
+		return p.Groups, true
+	case "claims":
+		return p.Claims, true
+	case "now":
+		return a.x.at, true
+	case memberships:
+		in := make(map[string]bool, len(a.e.members))
+		for text, n := range a.e.members {
+			in[text] = a.x.meets(n)
+		}
+		return in, true
+	}
+	return nil, false
+}
