@@ -39,6 +39,15 @@ type Owned struct {
 	// Headers are header names in any spelling; the bridge compares them
 	// lower-cased, with every character but letters and digits equal.
 	Headers []string
+	// Lists are those of Headers that may be set several times, with one item of
+	// a list each. All others are set once or not at all.
+	Lists []string
+	// Secrets are those of Headers whose values are for the app only: nothing
+	// may print them.
+	Secrets []string
+	// Prefixes are beginnings of header names, compared likewise: headers that
+	// begin so are removed, and only those that are also in Headers are set.
+	Prefixes []string
 	// Cookies are cookie names, compared the same way.
 	Cookies []string
 }
@@ -55,7 +64,8 @@ type Input struct {
 
 // Output is what the app shall receive.
 type Output struct {
-	// Header goes to the app, exactly one value per name, by canonical name.
+	// Header goes to the app, by canonical name: exactly one value per name, or
+	// one or more under a name in Owned.Lists. It is read-only.
 	Header http.Header
 	// Cookies go to the app with this request.
 	Cookies []*http.Cookie
@@ -75,6 +85,32 @@ type Env struct {
 	App string
 	// Host is the app's public host name.
 	Host string
+	// Roles is the app's vocabulary; nil: any role.
+	Roles []string
+	// Grants is what the app's rules grant; nil: not known.
+	Grants *Grants
+	// ReadSecrets: the adapter will serve. If false, it is opened to check or to
+	// explain a configuration, perhaps on a machine that does not have the
+	// secrets: they are not read, and HiddenSecret stands in their place.
+	ReadSecrets bool
+}
+
+// Grants is what an app's rules may hand to its adapter.
+type Grants struct {
+	// Roles are all roles that decisions may hold.
+	Roles []string
+	// SeveralRoles: a decision may hold more than one role. An adapter that
+	// sends one then refuses to open, as it could only send a part.
+	SeveralRoles bool
+	// Attributes are the names of the attributes that rules add.
+	Attributes []string
+}
+
+// AttributeUser is an [Adapter] that sends attributes of decisions. Attributes
+// that no adapter would send are errors in the configuration.
+type AttributeUser interface {
+	// Attributes returns the names of those that it sends.
+	Attributes() []string
 }
 
 // OptionError is one wrong option.

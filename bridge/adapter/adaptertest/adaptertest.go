@@ -22,9 +22,14 @@ type Options struct {
 	Principal *verifier.Principal
 	// Role is a role of the app; empty: "Viewer".
 	Role string
+	// OtherRole is another one; empty: Role with "-2" behind it.
+	OtherRole string
 	// Split reads the value of the header called name as the app does, if the
-	// app takes it for a list. It is needed by adapters that send lists: with
-	// it, the suite makes sure that no group becomes two.
+	// app takes it for a list: the items, in the words of the person's groups,
+	// claims and roles. Of a header that is set several times, it gets the values
+	// joined by ", ", as anything on the way may join them, and without it they
+	// are split at the comma. It is needed by adapters that send lists: with it,
+	// the suite makes sure that no group becomes two.
 	Split func(name, value string) (items []string, isList bool)
 }
 
@@ -50,7 +55,9 @@ type check struct {
 var checks = []check{
 	{"SendsPerson", sendsPerson},
 	{"WithinOwns", withinOwns},
+	{"OwnedNamesAgree", ownedNamesAgree},
 	{"OneValuePerHeader", oneValuePerHeader},
+	{"NoRoleIsDropped", noRoleIsDropped},
 	{"AliasesAreOwned", aliasesAreOwned},
 	{"HostileText", hostileText},
 	{"ListItems", listItems},

@@ -22,7 +22,8 @@ func (sound) Owns() adapter.Owned {
 
 func (sound) Adapt(_ context.Context, in adapter.Input) (adapter.Output, error) {
 	user := in.Principal.Email
-	if user == "" || !plain(user) || in.Decision.Role == "" || !plain(in.Decision.Role) {
+	role, _ := in.Decision.Role()
+	if user == "" || !plain(user) || role == "" || !plain(role) {
 		return adapter.Output{}, fmt.Errorf("user: %w", adapter.ErrUnsendable)
 	}
 	out := adapter.Output{
@@ -54,6 +55,64 @@ func splitGroups(name, value string) ([]string, bool) {
 
 func TestSoundAdapterPasses(t *testing.T) {
 	Run(t, func(testing.TB) adapter.Adapter { return sound{} }, Options{Split: splitGroups})
+}
+
+// repeating is a correct adapter that sends roles and groups in a header each.
+type repeating struct{}
+
+func (repeating) Owns() adapter.Owned {
+	return adapter.Owned{Headers: []string{"X-Role", "X-Group"}, Lists: []string{"X-Role", "X-Group"}, Secrets: []string{"X-Group"}}
+}
+
+func (repeating) Adapt(_ context.Context, in adapter.Input) (adapter.Output, error) {
+	out := adapter.Output{Header: http.Header{}}
+	for name, list := range map[string][]string{"X-Role": in.Decision.Roles, "X-Group": in.Principal.Groups} {
+		for _, item := range list {
+			if item == "" || !plain(item) || strings.Contains(item, ",") {
+				return adapter.Output{}, adapter.ErrUnsendable
+			}
+			out.Header.Add(name, item)
+		}
+	}
+	return out, nil
+}
+
+func TestRepeatingAdapterPasses(t *testing.T) {
+	Run(t, func(testing.TB) adapter.Adapter { return repeating{} }, Options{})
+}
+
+// careless forgets the comma.
+type careless struct{ repeating }
+
+func (careless) Adapt(_ context.Context, in adapter.Input) (adapter.Output, error) {
+	for _, g := range in.Principal.Groups {
+		if !plain(g) {
+			return adapter.Output{}, adapter.ErrUnsendable
+		}
+	}
+	return adapter.Output{Header: http.Header{"X-Role": in.Decision.Roles, "X-Group": in.Principal.Groups}}, nil
+}
+
+// owning owns other names than sound.
+type owning struct {
+	sound
+	owned adapter.Owned
+}
+
+func (o owning) Owns() adapter.Owned { return o.owned }
+
+// withRoles answers as sound would for other roles.
+func withRoles(roles func([]string) []string) func() adapter.Adapter {
+	return func() adapter.Adapter {
+		return faulty{adapt: func(in adapter.Input, _ adapter.Output, _ error) (adapter.Output, error) {
+			in.Decision.Roles = roles(in.Decision.Roles)
+			out, err := sound{}.Adapt(context.Background(), in)
+			if role, _ := in.Decision.Role(); err == nil {
+				out.Header.Set("X-User", out.Header.Get("X-User")+"/"+role)
+			}
+			return out, err
+		}}
+	}
 }
 
 // faulty changes what sound answers.
@@ -105,6 +164,18 @@ func TestFaultyAdaptersFail(t *testing.T) {
 			}}
 		}, "WithinOwns"},
 		{"an alias is not owned", changing(func(_ adapter.Input, h http.Header) { h.Set("X-User-Id", "x") }), "AliasesAreOwned"},
+		{"a list that is not owned", func() adapter.Adapter {
+			return owning{owned: adapter.Owned{Headers: []string{"X-User", "X-Groups"}, Lists: []string{"X-Role"}}}
+		}, "OwnedNamesAgree"},
+		{"a secret that is not owned", func() adapter.Adapter {
+			return owning{owned: adapter.Owned{Headers: []string{"X-User", "X-Groups"}, Secrets: []string{"X-Proxy-Secret"}}}
+		}, "OwnedNamesAgree"},
+		{"every header is owned", func() adapter.Adapter {
+			return owning{owned: adapter.Owned{Headers: []string{"X-User", "X-Groups"}, Prefixes: []string{""}}}
+		}, "OwnedNamesAgree"},
+		{"the first of two roles", withRoles(func(r []string) []string { return r[:1] }), "NoRoleIsDropped"},
+		{"the last of two roles", withRoles(func(r []string) []string { return r[len(r)-1:] }), "NoRoleIsDropped"},
+		{"a list whose items are split on the way", func() adapter.Adapter { return careless{} }, "ListItems"},
 		{"two values", changing(func(_ adapter.Input, h http.Header) { h.Add("X-User", "x") }), "OneValuePerHeader"},
 		{"two spellings", changing(func(_ adapter.Input, h http.Header) { h["X_user"] = []string{"x"} }), "OneValuePerHeader"},
 		{"name not canonical", changing(func(_ adapter.Input, h http.Header) {

@@ -46,6 +46,30 @@ func emptyFields(s *suite, r report) {
 	try("nobody", in)
 }
 
+// noRoleIsDropped: one of two roles may be less than the person has or, if the
+// other is there to hold them back, more. An app that takes one role is told of
+// nobody who has two.
+func noRoleIsDropped(s *suite, r report) {
+	try := func(roles ...string) (answer, bool) {
+		in := s.input()
+		in.Decision.Roles = roles
+		out, err := s.adapt(in)
+		if err != nil {
+			refuse(r, "roles "+strings.Join(roles, " and "), err)
+		}
+		return answer{Output: out}, err == nil
+	}
+	first, _ := try(s.o.Role)
+	second, known := try(s.o.OtherRole)
+	if known && cmp.Equal(first, second) {
+		return // the app is told of no role
+	}
+	both, sent := try(s.o.Role, s.o.OtherRole)
+	if sent && (cmp.Equal(both, first) || cmp.Equal(both, second)) {
+		r("of the roles %q and %q the app is told of one", s.o.Role, s.o.OtherRole)
+	}
+}
+
 // observed is what of an input can be compared.
 type observed struct {
 	Input   adapter.Input

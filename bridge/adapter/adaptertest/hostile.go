@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/ssobridge/ssobridge/verifier"
+	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
 
 // canary marks a hostile text, so that it is found again if it gets through
@@ -67,7 +67,7 @@ func listItems(s *suite, r report) {
 	}
 	lists := false
 	for name, list := range plain.Header {
-		_, isList := s.o.Split(name, list[0])
+		_, isList := s.split(name, list)
 		lists = lists || isList
 	}
 	if !lists {
@@ -91,9 +91,12 @@ func (s *suite) checkItems(r report, p place, text string) {
 		refuse(r, fmt.Sprintf("%s %q", p.name, text), err)
 		return
 	}
-	known := knownItems(in.Principal)
+	known := knownItems(in)
 	for name, list := range out.Header {
-		items, _ := s.o.Split(name, list[0])
+		items, isList := s.split(name, list)
+		if !isList {
+			continue
+		}
 		others := 0
 		for _, item := range items {
 			if known[item] {
@@ -102,19 +105,31 @@ func (s *suite) checkItems(r report, p place, text string) {
 			// One item may be the adapter's own, such as a sync marker.
 			others++
 			if others > 1 || strings.Contains(item, "admins") || strings.TrimSpace(item) == "" {
-				r("%s %q: the app reads %q, which is none of the person's, in header %s: %q", p.name, text, item, name, list[0])
+				r("%s %q: the app reads %q, which is none of the person's, in header %s: %q", p.name, text, item, name, list)
 			}
 		}
 	}
 }
 
-// knownItems are what may stand in a list.
-func knownItems(p *verifier.Principal) map[string]bool {
-	known := make(map[string]bool)
-	for _, group := range p.Groups {
-		known[group] = true
+// split returns the items that the app reads in a header's values.
+func (s *suite) split(name string, values []string) (items []string, isList bool) {
+	joined := strings.Join(values, ", ")
+	if items, isList = s.o.Split(name, joined); isList || !fold(s.a.Owns().Lists)[adapter.FoldName(name)] {
+		return items, isList
 	}
-	for _, claim := range p.Claims {
+	for item := range strings.SplitSeq(joined, ",") {
+		items = append(items, strings.TrimSpace(item))
+	}
+	return items, true
+}
+
+// knownItems are what may stand in a list.
+func knownItems(in adapter.Input) map[string]bool {
+	known := make(map[string]bool)
+	for _, item := range slices.Concat(in.Principal.Groups, in.Decision.Roles) {
+		known[item] = true
+	}
+	for _, claim := range in.Principal.Claims {
 		switch v := claim.(type) {
 		case string:
 			known[v] = true

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -23,30 +26,62 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// presets are all presets, and what the suite has to know of each.
-var presets = map[string]struct {
-	options string // TOML that an [adapter.NAME] must add
-	role    string
-	split   func(name, value string) ([]string, bool)
-}{
-	"gitea":            {options: `domains = ["example.com"]`, role: "user"},
-	"grafana":          {role: "Editor", split: grafanaSplits},
-	"remote-user":      {role: "user", split: commaSplits("Remote-Groups")},
-	"x-forwarded-user": {role: "user", split: commaSplits("X-Forwarded-Groups")},
+// splits are how apps read their lists that do not just split them at the
+// separator of the preset and trim the items.
+var splits = map[string]func(name, value string) ([]string, bool){
+	"grafana": grafanaSplits,
 }
 
-// commaSplits is how most apps read a list.
-func commaSplits(header string) func(name, value string) ([]string, bool) {
-	return func(name, value string) ([]string, bool) {
-		if name != header {
-			return nil, false
+// preset is a preset file as the test reads it, beside the code that serves.
+type preset struct {
+	Roles  []string
+	Header map[string]struct{ From, Join string }
+}
+
+func readPreset(tb testing.TB, p config.Preset) preset {
+	tb.Helper()
+	var table preset
+	if _, err := toml.Decode(string(p.Source), &table); err != nil {
+		tb.Fatalf("%s: %v", p.Name, err)
+	}
+	return table
+}
+
+// role is a role that an app's rules may grant.
+func (p preset) role() string {
+	if len(p.Roles) > 0 {
+		return p.Roles[len(p.Roles)-1]
+	}
+	return "user"
+}
+
+// options are what an [adapter.NAME] must add.
+func (p preset) options() string {
+	for _, h := range p.Header {
+		if h.From == "email_local" {
+			return `domains = ["example.com"]`
 		}
-		items := strings.Split(value, ",")
+	}
+	return ""
+}
+
+// split is how most apps read a list.
+func (p preset) split(name, value string) ([]string, bool) {
+	for header, h := range p.Header {
+		if http.CanonicalHeaderKey(header) != name || h.Join == "" {
+			continue
+		}
+		separator := strings.TrimSpace(h.Join)
+		if separator == "" {
+			return strings.Fields(value), true
+		}
+		items := strings.Split(value, separator)
 		for i := range items {
 			items[i] = strings.TrimSpace(items[i])
 		}
 		return items, true
 	}
+	return nil, false
 }
 
 var grafanaItem = regexp.MustCompile(`"[^"]+"|[^,\t\n\v\f\r ]+`)
@@ -66,8 +101,9 @@ func grafanaSplits(name, value string) ([]string, bool) {
 
 // open loads a configuration with one app, so that presets are decoded and
 // opened by the code that serves.
-func open(tb testing.TB, preset string) adapter.Adapter {
+func open(tb testing.TB, p config.Preset) adapter.Adapter {
 	tb.Helper()
+	table := readPreset(tb, p)
 	file := filepath.Join(tb.TempDir(), "ssobridge.toml")
 	text := fmt.Sprintf(`
 [issuer.pomerium]
@@ -82,7 +118,7 @@ rule     = [{ role = %q }]
 [adapter.mine]
 extends = %q
 %s
-`, presets[preset].role, preset, presets[preset].options)
+`, table.role(), p.Name, table.options())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -93,28 +129,43 @@ extends = %q
 	return c.Apps[0].Adapter
 }
 
-func presetNames(t *testing.T) []string {
+func allPresets(t *testing.T) []config.Preset {
 	t.Helper()
 	all, err := config.BuiltinPresets()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, p := range all {
-		names = append(names, p.Name)
-	}
-	if diff := cmp.Diff(names, slices.Sorted(maps.Keys(presets))); diff != "" {
-		t.Fatalf("presets, and those that this test knows (-there +known):\n%s", diff)
-	}
-	return names
+	return all
 }
 
 func TestPresets(t *testing.T) {
-	for _, name := range presetNames(t) {
-		t.Run(name, func(t *testing.T) {
-			adaptertest.Run(t, func(tb testing.TB) adapter.Adapter { return open(tb, name) },
-				adaptertest.Options{Role: presets[name].role, Split: presets[name].split})
+	for _, p := range allPresets(t) {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			table := readPreset(t, p)
+			split := splits[p.Name]
+			if split == nil {
+				split = table.split
+			}
+			adaptertest.Run(t, func(tb testing.TB) adapter.Adapter { return open(tb, p) },
+				adaptertest.Options{Role: table.role(), Split: split})
 		})
+	}
+}
+
+// TestPresetFacts: what a preset was checked against can be opened.
+func TestPresetFacts(t *testing.T) {
+	for _, p := range allPresets(t) {
+		for _, source := range p.Sources {
+			if u, err := url.Parse(source); err != nil || u.Scheme != "https" || u.Host == "" {
+				t.Errorf("%s: source %q is no https address", p.Name, source)
+			}
+		}
+		for _, text := range append(slices.Clone(p.Warnings), p.Versions) {
+			if strings.ContainsAny(text, "\r\n") {
+				t.Errorf("%s: %q is more than one line", p.Name, text)
+			}
+		}
 	}
 }
 
@@ -133,26 +184,40 @@ func people() []*verifier.Principal {
 // TestPresetGolden writes down exactly what apps receive: a preset's golden file
 // changes only if users' apps shall be told something else.
 func TestPresetGolden(t *testing.T) {
-	for _, name := range presetNames(t) {
-		t.Run(name, func(t *testing.T) {
-			a := open(t, name)
+	for _, preset := range allPresets(t) {
+		t.Run(preset.Name, func(t *testing.T) {
+			a, role := open(t, preset), readPreset(t, preset).role()
 			var b strings.Builder
-			fmt.Fprintf(&b, "owns %s\n", strings.Join(a.Owns().Headers, ", "))
+			owned := a.Owns()
+			fmt.Fprintf(&b, "owns %s\n", strings.Join(owned.Headers, ", "))
+			for _, more := range []struct {
+				what  string
+				names []string
+			}{{"headers that begin", owned.Prefixes}, {"cookies", owned.Cookies}} {
+				if more.names != nil {
+					fmt.Fprintf(&b, "owns %s %s\n", more.what, strings.Join(more.names, ", "))
+				}
+			}
 			for _, p := range people() {
-				fmt.Fprintf(&b, "\n%s %s, groups %q, role %s\n", p.Subject, p.Email, p.Groups, presets[name].role)
+				fmt.Fprintf(&b, "\n%s %s, groups %q, role %s\n", p.Subject, p.Email, p.Groups, role)
 				out, err := a.Adapt(t.Context(), adapter.Input{
 					Principal: p,
-					Decision:  mapping.Decision{Role: presets[name].role, Rule: 1},
+					Decision:  mapping.Decision{Roles: []string{role}, Rule: 1},
 					Time:      time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC),
 				})
 				if err != nil {
 					fmt.Fprintf(&b, "  refused: %v\n", err)
 				}
 				for _, header := range slices.Sorted(maps.Keys(out.Header)) {
-					fmt.Fprintf(&b, "  %s: %s\n", header, out.Header[header][0])
+					for _, value := range out.Header[header] {
+						if slices.Contains(owned.Secrets, header) {
+							value = adapter.HiddenSecret
+						}
+						fmt.Fprintf(&b, "  %s: %s\n", header, value)
+					}
 				}
 			}
-			golden := filepath.Join("testdata", name+".golden")
+			golden := filepath.Join("testdata", preset.Name+".golden")
 			if *update {
 				if err := os.WriteFile(golden, []byte(b.String()), 0o600); err != nil {
 					t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -30,6 +31,7 @@ func newSuite(ctx context.Context, open func() adapter.Adapter, o Options) *suit
 		o.Principal = Ann()
 	}
 	o.Role = cmp.Or(o.Role, "Viewer")
+	o.OtherRole = cmp.Or(o.OtherRole, o.Role+"-2")
 	if o.Split == nil {
 		o.Split = func(string, string) ([]string, bool) { return nil, false }
 	}
@@ -71,7 +73,7 @@ func (s *suite) input() adapter.Input {
 	}
 	return adapter.Input{
 		Principal: &p,
-		Decision:  mapping.Decision{Role: s.o.Role, Rule: 1, Source: "ssobridge.toml:12"},
+		Decision:  mapping.Decision{Roles: []string{s.o.Role}, Rule: 1, Source: "ssobridge.toml:12"},
 		Request: &http.Request{
 			Method: http.MethodGet, Host: "app.example.com", URL: &url.URL{Path: "/"},
 			// As a client sends them who would like to be somebody else.
@@ -104,7 +106,8 @@ func (s *suite) places() []place {
 		{"last group", func(in *adapter.Input, text string) {
 			in.Principal.Groups = append(in.Principal.Groups, text)
 		}},
-		{"role", func(in *adapter.Input, text string) { in.Decision.Role = text }},
+		{"role", func(in *adapter.Input, text string) { in.Decision.Roles = []string{text} }},
+		{"second role", func(in *adapter.Input, text string) { in.Decision.Roles = []string{in.Decision.Roles[0], text} }},
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.o.Principal.Claims)) {
 		places = append(places, place{"claim " + name, func(in *adapter.Input, text string) {
@@ -131,7 +134,9 @@ func (s *suite) emailPlaces() []place {
 func values(out adapter.Output) map[string]string {
 	all := make(map[string]string)
 	for name, list := range out.Header {
-		all["header "+name] = strings.Join(list, "\n")
+		for i, value := range list {
+			all[fmt.Sprintf("header %s[%d]", name, i+1)] = value
+		}
 	}
 	for _, c := range out.Cookies {
 		all["cookie "+c.Name] = c.Value

@@ -126,10 +126,10 @@ func TestAdapt(t *testing.T) {
 
 // TestRoleIsAlwaysRequired: some apps keep the last role where none is sent.
 func TestRoleIsAlwaysRequired(t *testing.T) {
-	a := mustOpen(t, Options{Header: map[string]Header{"X-Role": {From: "role", Unsendable: "omit"}}})
+	a := mustOpen(t, Options{Header: map[string]Header{"X-Role": {From: "role"}}})
 	for _, role := range []string{"", "Zoë", "a\nb", " Admin"} {
 		in := inputOf(ann())
-		in.Decision.Role = role
+		in.Decision.Roles = []string{role}
 		if out, err := a.Adapt(t.Context(), in); !errors.Is(err, adapter.ErrUnsendable) {
 			t.Errorf("role %q: %v, %v", role, out, err)
 		}

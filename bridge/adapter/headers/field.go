@@ -3,36 +3,79 @@ package headers
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
 
-// Header says what one header carries: exactly one of From, Claim and Const.
+// Header says what one header carries: exactly one of From, Claim, Attribute,
+// Const and Secret, and how.
 type Header struct {
-	// From is a source: email, email_local, subject, name, role, groups, rule
-	// or sync_marker.
+	// From is a source: email, email_local, subject, name, role, roles, groups,
+	// rule or sync_marker.
 	From string `toml:"from"`
 	// Claim is the name of a claim of the assertion, such as
-	// "resource_access.app.roles": a string, or with Join a list of strings.
+	// "resource_access.app.roles": a string, or with Join or Repeat a list of
+	// strings.
 	Claim string `toml:"claim"`
+	// Attribute is the name of an attribute that rules add to decisions.
+	Attribute string `toml:"attribute"`
 	// Const is a fixed text.
 	Const string `toml:"const"`
-	// Join separates the items of a list; required for lists. It is one
-	// character, which spaces may surround: of a longer one, an item could hold
-	// a part and its neighbour the rest.
+	// Secret is a text that the app and the bridge share, at least 16 bytes, so
+	// that the app can tell the bridge from others.
+	Secret adapter.Secret `toml:"secret"`
+
+	// Map holds the app's words for what the source says, each item of a list by
+	// itself. Of roles, it has every one that the app may be sent.
+	Map map[string]string `toml:"map"`
+	// Unmapped says what becomes of what Map lacks: "omit" it, or "refuse" the
+	// person. Required beside Map, but for roles: those are always refused.
+	Unmapped string `toml:"unmapped"`
+	// Lower writes the letters A to Z in lower case, where case means nothing: in
+	// emails, or a claim of which you know it.
+	Lower bool `toml:"lower"`
+	// Replace says what to write in place of characters that the app's names
+	// cannot have. A value that has such a text already is refused, as its way
+	// back would lead to somebody else.
+	Replace map[string]string `toml:"replace"`
+	// Allow are the only characters that the app's names have, such as
+	// "a-z0-9._-". Others are refused.
+	Allow string `toml:"allow"`
+	// MaxLength is how many characters the app's names have at most; 0: any. A
+	// longer one is refused, not cut: the rest told two people apart.
+	MaxLength int `toml:"max_length"`
+	// Forbid are names that nobody may have, in any case, such as the account
+	// that the app was installed with.
+	Forbid []string `toml:"forbid"`
+	// Prefix stands before the value, or before each item of a list.
+	Prefix string `toml:"prefix"`
+
+	// Join separates the items of a list; lists need it, Repeat or Wrap. It is
+	// one character, which spaces may surround: of a longer one, an item could
+	// hold a part and its neighbour the rest.
 	Join string `toml:"join"`
+	// Repeat sends a list as several headers of the name, one item in each.
+	Repeat bool `toml:"repeat"`
+	// Wrap "<>" puts the value, or each item of a list, between "<" and ">".
+	Wrap string `toml:"wrap"`
 	// Quote puts double quotes around items that the app would otherwise
 	// split: those with the separator, a comma, white space or "[".
 	Quote bool `toml:"quote"`
 	// Append adds "sync_marker" as the last item of a list.
 	Append string `toml:"append"`
-	// Encode is how the app reads the bytes: "ascii" (default), "utf-8" or
-	// "quoted-printable" (RFC 2045 §6.7, of UTF-8).
+
+	// Encode is how the app reads the bytes: "ascii" (default), "utf-8",
+	// "latin-1", "quoted-printable" (RFC 2045 §6.7, of UTF-8), "percent" (RFC
+	// 3986 §2.1, of UTF-8) or "rfc2047" (encoded-words, of UTF-8).
 	Encode string `toml:"encode"`
 	// Required refuses people for whom the header would be empty.
 	Required bool `toml:"required"`
+	// Default is sent where the header would be empty, to apps that take a
+	// missing one for "as before". Without it, the header is left out.
+	Default string `toml:"default"`
 	// Unsendable says what becomes of a value that cannot be written without
 	// changing what it means: "refuse" the person (default), or "omit" the
 	// header, or of a list the item.
@@ -44,133 +87,181 @@ type field struct {
 	name   string // canonical
 	single func(in *adapter.Input) (string, error)
 	list   func(in *adapter.Input) ([]string, error) // nil: single
-	join   string
-	// separator is join as the app sees it: without the spaces around it.
-	separator string
-	quote     bool
-	marker    bool // ends with the sync marker, or is it
-	encode    encoding
-	most      int // bytes of the value; 0: any
-	required  bool
-	omit      bool
+	shape  *shape                                    // nil: the source's words
+	form   form
+	repeat bool
+	marker bool // ends with the sync marker, or is it
+	secret bool
+	// required, ifEmpty and omit are what to do without a value.
+	required bool
+	ifEmpty  string
+	omit     bool
+	silent   bool // at logout
 }
 
 // compile checks h; ok is false if fail was called.
-func (h Header) compile(o *Options, fail func(key, format string, args ...any)) (f field, ok bool) {
+func (h *Header) compile(o *Options, env adapter.Env, fail failFunc) (f field, ok bool) {
 	ok = true
 	bad := func(key, format string, args ...any) {
 		ok = false
 		fail(key, format, args...)
 	}
-	f = field{
-		join: h.Join, separator: separatorOf(h.Join), quote: h.Quote, encode: encodings[h.Encode],
-		required: (h.Required || h.From == "role") && h.From != "sync_marker", // which is never empty
-	}
-	if h.Encode == "quoted-printable" {
-		f.most = maxQuotedPrintable
-	}
-	h.source(o, &f, bad)
-	switch {
-	case f.list != nil && h.Join == "":
-		bad(".join", `missing: %s is a list; say what separates its items, such as join = ","`, h.From)
-	case f.list != nil && (len(f.separator) != 1 || !strings.Contains(separators, f.separator)):
-		bad(".join", `%q; choose one of "," ";" "|" ":" "/" "+" "&" and " ", with or without spaces around it`, h.Join)
-	case f.single != nil && (h.Join != "" || h.Quote || h.Append != ""):
-		bad("", "join, quote and append are for lists; %s is one value", h.sourceName())
-	}
-	switch h.Append {
-	case "":
-	case "sync_marker":
-		f.marker = true
-	default:
-		bad(".append", `%q; the one thing that can be appended is "sync_marker"`, h.Append)
-	}
-	if f.encode == nil {
-		bad(".encode", `%q; choose "ascii", "utf-8" or "quoted-printable"`, h.Encode)
-	}
-	switch h.Unsendable {
-	case "", "refuse":
-	case "omit":
-		f.omit = true
-	default:
-		bad(".unsendable", `%q; choose "refuse" or "omit"`, h.Unsendable)
-	}
-	if h.Const != "" && ok {
-		if _, err := f.encode(h.Const); err != nil {
-			bad(".const", "%v", err)
-		}
+	f.repeat, f.marker = h.Repeat, h.Append == "sync_marker" || h.From == "sync_marker"
+	secret := h.source(o, env, &f, bad)
+	f.secret = secret != ""
+	f.form = h.form(f.list != nil, bad)
+	f.shape = h.shape(o, env, bad)
+	h.presence(&f, bad)
+	if h.known() && f.form.complete(f.list != nil) {
+		h.tryFixed(&f, o, secret, bad)
 	}
 	return f, ok
 }
 
-// separators are what may stand between the items of a list. None of them occurs
-// in a sync marker, in a quoted item's quotes or in an encoded character.
-const separators = ",;|:/+& "
-
-// separatorOf returns join without the spaces around it: an app that is sent
-// ", " splits at the comma.
-func separatorOf(join string) string {
-	if s := strings.Trim(join, " "); s != "" || join == "" {
-		return s
-	}
-	return " "
-}
-
-func (h Header) sourceName() string {
-	switch {
-	case h.From != "":
-		return h.From
-	case h.Claim != "":
-		return "a claim without join"
+// presence checks what to do without a value.
+func (h *Header) presence(f *field, bad failFunc) {
+	f.required = (h.Required || h.sendsRoles()) && h.From != "sync_marker" // which is never empty
+	switch h.Unsendable {
+	case "", "refuse":
+	case "omit":
+		f.omit = true
+		if h.sendsRoles() {
+			bad(".unsendable", "a role cannot be left out: somebody without it may be allowed more")
+		}
 	default:
-		return "a constant"
+		bad(".unsendable", `%q; choose "refuse" or "omit"`, h.Unsendable)
+	}
+	if h.Default == "" || !h.known() {
+		return
+	}
+	switch h.kind() {
+	case "email", "email_local", "subject":
+		bad(".default", "is not for %s: all who have none would be one user", h.From)
+	case "role", "roles":
+		bad(".default", "is not for roles, which nobody enters without; the app's default_role is one for whoever no rule names")
+	case "rule", "sync_marker", "constant", "secret":
+		bad(".default", "has no effect: %s is never empty", h.sourceName())
+	}
+	if h.Required {
+		bad(".default", "beside required, which refuses people for whom it would be sent; keep one of them")
 	}
 }
 
-// value returns the header's value, "" for none, without the sync marker.
-func (f *field) value(in *adapter.Input) (string, error) {
-	value, err := f.raw(in)
-	if err == nil && f.most > 0 && len(value) > f.most {
+// tryFixed writes the texts that do not depend on a person, so that those that
+// cannot be sent are found when the adapter is opened.
+func (h *Header) tryFixed(f *field, o *Options, secret string, bad failFunc) {
+	try := func(key, text string) {
+		if _, err := f.write(text); err != nil {
+			bad(key, "%v", err)
+		}
+	}
+	switch {
+	case h.Const != "":
+		try(".const", h.Const)
+	case secret != "":
+		try(".secret", h.Prefix+secret)
+	case h.Prefix != "":
+		try(".prefix", h.Prefix+"x")
+	}
+	if h.Default != "" {
+		var err error
+		if f.ifEmpty, err = f.write(h.Default); err != nil {
+			bad(".default", "%v", err)
+		}
+	}
+	names, key := h.names(o)
+	for _, from := range slices.Sorted(maps.Keys(names)) {
+		if names[from] == "" {
+			continue // checkMap says so
+		}
+		to, err := f.shape.finish(names[from])
+		if err == nil {
+			_, err = f.write(to)
+		}
+		if err != nil {
+			bad(key+"."+from, "%v", err)
+		}
+	}
+}
+
+// value returns the header's value, "" for none, without the sync marker. Of a
+// header that repeats, it returns its values instead.
+func (f *field) value(in *adapter.Input) (value string, items []string, err error) {
+	value, items, err = f.read(in)
+	switch {
+	case err != nil && (!f.omit || f.required || errors.Is(err, errUnmapped)):
+		return "", nil, fmt.Errorf("%w: %w", adapter.ErrUnsendable, err)
+	case err == nil && (value != "" || len(items) > 0):
+		return value, items, nil
+	case f.required:
+		return "", nil, fmt.Errorf("%w: required, and empty for this person", adapter.ErrUnsendable)
+	case f.ifEmpty != "" && f.repeat:
+		return "", []string{f.ifEmpty}, nil
+	default:
+		return f.ifEmpty, nil, nil
+	}
+}
+
+// read returns what there is to send, if anything, or why it cannot be sent.
+func (f *field) read(in *adapter.Input) (value string, items []string, err error) {
+	if f.list == nil {
+		value, err = f.one(in)
+	} else if items, err = f.items(in); !f.repeat {
+		value, items = strings.Join(items, f.form.join), nil
+	}
+	if err == nil && f.form.tooLong(value, items) {
 		err = errTooLong
 	}
-	switch {
-	case err != nil && f.omit && !f.required:
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("%w: %w", adapter.ErrUnsendable, err)
-	case value == "" && f.required:
-		return "", fmt.Errorf("%w: required, and empty for this person", adapter.ErrUnsendable)
-	}
-	return value, nil
+	return value, items, err
 }
 
-func (f *field) raw(in *adapter.Input) (string, error) {
-	if f.list == nil {
-		value, err := f.single(in)
-		if err != nil || value == "" {
-			return "", err
-		}
-		return f.encode(value)
+// one returns the value of a source of one.
+func (f *field) one(in *adapter.Input) (string, error) {
+	text, err := f.single(in)
+	if err == nil && text != "" && f.shape != nil {
+		text, err = f.shape.apply(text)
 	}
-	items, err := f.list(in)
-	if err != nil {
+	if err != nil || text == "" {
 		return "", err
 	}
-	parts := make([]string, 0, len(items))
-	for _, item := range items {
-		if item == "" {
-			continue
-		}
-		part, err := f.item(item)
-		if err != nil {
-			if f.omit {
-				continue
-			}
-			return "", err
-		}
-		parts = append(parts, part)
+	return f.write(text)
+}
+
+// items returns the items of a list as they are written.
+func (f *field) items(in *adapter.Input) ([]string, error) {
+	list, err := f.list(in)
+	if err != nil {
+		return nil, err
 	}
-	return strings.Join(parts, f.join), nil
+	written := make([]string, 0, len(list))
+	for _, item := range list {
+		if item != "" && f.shape != nil {
+			item, err = f.shape.apply(item)
+		}
+		if err == nil && item != "" {
+			item, err = f.write(item)
+		}
+		switch {
+		case err != nil && f.omit && !errors.Is(err, errUnmapped):
+			err = nil
+		case err != nil:
+			return nil, err
+		case item == "":
+		case f.shape != nil && f.shape.names != nil && slices.Contains(written, item): // two names for one thing
+		default:
+			written = append(written, item)
+		}
+	}
+	return written, nil
+}
+
+// write writes a text in the app's words so that the app reads this and no
+// other.
+func (f *field) write(text string) (string, error) {
+	if f.list != nil {
+		return f.form.item(text)
+	}
+	return f.form.whole(text)
 }
 
 // mark adds the sync marker to a value.
@@ -178,30 +269,5 @@ func (f *field) mark(value, marker string) string {
 	if value == "" {
 		return marker
 	}
-	return value + f.join + marker
-}
-
-var (
-	errQuote     = errors.New("an item of the list has a double quote")
-	errItemSpace = errors.New("an item of the list begins or ends with white space, which apps take away")
-)
-
-// item writes one item of a list so that the app, splitting at the separator
-// and trimming white space, reads this item and no other.
-func (f *field) item(item string) (string, error) {
-	if f.quote {
-		switch {
-		case strings.Contains(item, `"`):
-			return "", errQuote
-		case strings.Contains(item, f.separator) || strings.ContainsAny(item, ", \t["):
-			return f.encode(`"` + item + `"`)
-		}
-	}
-	switch {
-	case strings.TrimSpace(item) != item:
-		return "", errItemSpace
-	case f.separator == " " && strings.ContainsFunc(item, unicode.IsSpace), strings.Contains(item, f.separator):
-		return "", fmt.Errorf("an item of the list has the separator %q", f.separator)
-	}
-	return f.encode(item)
+	return value + f.form.join + marker
 }

@@ -2,9 +2,19 @@
 // request headers: most of those that call it "auth proxy", "remote user" or
 // "trusted header".
 //
-// Its vocabulary is closed: a header has a source, a form and what to do with
-// values that do not fit, and there are no templates, so a claim's content can
-// never become structure. What needs an "if" is a kind of its own.
+// Its vocabulary is closed: a header has a source, the app's words for it, a
+// form, and what to do with values that do not fit. There are no templates, so
+// a claim's content can never become structure. What needs an "if" is a kind of
+// its own.
+//
+// A value goes through these steps in this order; each refuses what the next
+// could misread, and none loses what tells two people apart:
+//
+//	source   from, claim, attribute, const or secret
+//	words    map and unmapped; lower, replace, allow, max_length, forbid; prefix
+//	form     one value, or a list: join with quote and append, repeat, wrap
+//	bytes    encode
+//	nothing  required, default and unsendable
 package headers
 
 import (
@@ -32,15 +42,36 @@ type Options struct {
 	Omit []string `toml:"omit"`
 	// Strip names headers that are removed from every request although the
 	// adapter never sets them: other ways to sign in at the app, which would
-	// compete with what the bridge says.
+	// compete with what the bridge says. "Impersonate-Extra-*" is every header
+	// that begins so.
 	Strip []string `toml:"strip"`
+	// StripCookies names cookies that are removed from every request: the app's
+	// own sessions, where it would believe one rather than the headers.
+	StripCookies []string `toml:"strip_cookies"`
 	// Domains are the email domains whose addresses may be shortened to their
 	// local part (from = "email_local"). Without such a list ann@a.example and
 	// ann@b.example would be one user.
 	Domains []string `toml:"domains"`
+	// Groups are the app's names for groups, by the identity provider's: the map
+	// of every header with from = "groups" that has none of its own.
+	Groups map[string]string `toml:"groups"`
+	// Unmapped says what becomes of a group that Groups lacks: "omit" it, or
+	// "refuse" the person. Required beside Groups.
+	Unmapped string `toml:"unmapped"`
 	// Resync is how often a sync_marker changes although nothing else does; 0:
 	// one minute.
 	Resync time.Duration `toml:"resync"`
+	// Logout is where people sign out of the app.
+	Logout Logout `toml:"logout"`
+}
+
+// Logout is a path on which the app is not told who somebody is. Some apps end
+// a session only for those who have nothing but its cookie.
+type Logout struct {
+	// Path is the request's whole path, without the query; empty: none.
+	Path string `toml:"path"`
+	// Omit names the headers that are not sent there; none: no header is.
+	Omit []string `toml:"omit"`
 }
 
 // New returns empty options for package config to decode into.
@@ -48,23 +79,33 @@ func New() adapter.Options { return &Options{} }
 
 // headersAdapter is the opened kind.
 type headersAdapter struct {
-	fields []field
-	owned  adapter.Owned
-	marked bool // one of the fields has a sync marker
-	resync time.Duration
+	fields  []field
+	owned   adapter.Owned
+	marked  bool // one of the fields has a sync marker
+	repeats bool // one of the fields repeats
+	resync  time.Duration
+	logout  string // path
+	// attributes are those of the decision that are sent.
+	attributes []string
 }
 
-var _ adapter.Adapter = (*headersAdapter)(nil)
+var (
+	_ adapter.Adapter       = (*headersAdapter)(nil)
+	_ adapter.AttributeUser = (*headersAdapter)(nil)
+)
+
+// failFunc reports that the option at key is wrong. To a header, a key is its
+// own if it begins with a dot.
+type failFunc func(key, format string, args ...any)
 
 // Open checks the options and returns the adapter.
-func (o *Options) Open(adapter.Env) (adapter.Adapter, error) {
+func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	var (
 		errs []error
-		a    = &headersAdapter{resync: cmp.Or(o.Resync, defaultResync)}
+		a    = &headersAdapter{resync: cmp.Or(o.Resync, defaultResync), logout: o.Logout.Path}
 		fail = func(key, format string, args ...any) {
 			errs = append(errs, &adapter.OptionError{Key: key, Problem: fmt.Sprintf(format, args...)})
 		}
-		omitted = o.omitted(fail)
 	)
 	if len(o.Header) == 0 {
 		fail("header", `no header; write one such as [header] X-Webauth-User = { from = "email", required = true }`)
@@ -73,7 +114,25 @@ func (o *Options) Open(adapter.Env) (adapter.Adapter, error) {
 		fail("resync", "negative; write how often the app shall be made to read the identity anew, such as \"1m\"")
 	}
 	o.checkDomains(fail)
-	sent := make(map[string]string, len(o.Header)) // by folded name
+	o.checkGroups(fail)
+	sent := o.compile(a, env, fail)
+	if len(o.Header) > 0 && len(sent) == 0 && errs == nil {
+		fail("omit", "leaves no header, so the app would be told nothing; keep one of them")
+	}
+	o.checkLogout(fail)
+	o.strip(a, sent, fail)
+	if errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	return a, nil
+}
+
+// compile adds the headers to a. It returns the names of those that are sent by
+// their folded form.
+func (o *Options) compile(a *headersAdapter, env adapter.Env, fail failFunc) map[string]string {
+	omitted := o.named("omit", o.Omit, fail)
+	silent := o.named("logout.omit", o.Logout.Omit, fail)
+	sent := make(map[string]string, len(o.Header))
 	for _, name := range slices.Sorted(maps.Keys(o.Header)) {
 		a.owned.Headers = append(a.owned.Headers, name)
 		folded := adapter.FoldName(name)
@@ -88,17 +147,44 @@ func (o *Options) Open(adapter.Env) (adapter.Adapter, error) {
 			fail("header."+name, "is the same header as %s to many apps; keep one of them", other)
 		}
 		sent[folded] = name
-		f, ok := o.Header[name].compile(o, func(key, format string, args ...any) { fail("header."+name+key, format, args...) })
-		if ok {
-			f.name = http.CanonicalHeaderKey(name)
-			a.fields = append(a.fields, f)
-			a.marked = a.marked || f.marker
+		h := o.Header[name]
+		f, ok := h.compile(o, env, func(key, format string, args ...any) {
+			if key == "" || strings.HasPrefix(key, ".") { // below the header
+				key = "header." + name + key
+			}
+			fail(key, format, args...)
+		})
+		if !ok {
+			continue
+		}
+		f.name = http.CanonicalHeaderKey(name)
+		f.silent = o.Logout.Path != "" && (len(silent) == 0 || silent[folded])
+		a.fields = append(a.fields, f)
+		a.marked = a.marked || f.marker
+		a.repeats = a.repeats || f.repeat
+		if f.repeat {
+			a.owned.Lists = append(a.owned.Lists, name)
+		}
+		if !h.Secret.IsZero() {
+			a.owned.Secrets = append(a.owned.Secrets, name)
+		}
+		if h.Attribute != "" {
+			a.attributes = append(a.attributes, h.Attribute)
 		}
 	}
-	if len(o.Header) > 0 && len(sent) == 0 && errs == nil {
-		fail("omit", "leaves no header, so the app would be told nothing; keep one of them")
-	}
+	return sent
+}
+
+// strip adds what is only removed.
+func (o *Options) strip(a *headersAdapter, sent map[string]string, fail failFunc) {
 	for _, name := range o.Strip {
+		if prefix, is := strings.CutSuffix(name, "*"); is {
+			if problem := checkPrefix(prefix); problem != "" {
+				fail("strip", "%q %s", name, problem)
+			}
+			a.owned.Prefixes = append(a.owned.Prefixes, prefix)
+			continue
+		}
 		if problem := checkName(name); problem != "" {
 			fail("strip", "%q %s", name, problem)
 		}
@@ -107,88 +193,94 @@ func (o *Options) Open(adapter.Env) (adapter.Adapter, error) {
 		}
 		a.owned.Headers = append(a.owned.Headers, name)
 	}
-	if errs != nil {
-		return nil, errors.Join(errs...)
-	}
-	return a, nil
-}
-
-// checkDomains keeps people from taking domains for what it is not: a list of
-// who may enter.
-func (o *Options) checkDomains(fail func(key, format string, args ...any)) {
-	shortens := false
-	for _, h := range o.Header {
-		shortens = shortens || h.From == "email_local"
-	}
-	if len(o.Domains) > 0 && !shortens {
-		fail("domains", `are for headers with from = "email_local", and there is none; whom the app lets in is for rules to say`)
-	}
-	for _, d := range o.Domains {
-		if strings.Trim(d, ".") != d || d == "" || strings.ContainsAny(d, "@* ,") {
-			fail("domains", `%q is no domain; write what stands behind the "@", such as "example.com"`, d)
+	for _, name := range o.StripCookies {
+		if !httpguts.ValidHeaderFieldName(name) { // the same characters
+			fail("strip_cookies", "%q is no cookie's name; write it as the app does, such as \"grafana_session\"", name)
 		}
+		a.owned.Cookies = append(a.owned.Cookies, name)
 	}
 }
 
-func (o *Options) omitted(fail func(key, format string, args ...any)) map[string]bool {
+// named returns the headers of a list in their folded form.
+func (o *Options) named(key string, list []string, fail failFunc) map[string]bool {
 	known := make(map[string]bool, len(o.Header))
 	for name := range o.Header {
 		known[adapter.FoldName(name)] = true
 	}
-	omitted := make(map[string]bool, len(o.Omit))
-	for _, name := range o.Omit {
+	named := make(map[string]bool, len(list))
+	for _, name := range list {
 		folded := adapter.FoldName(name)
 		if !known[folded] {
-			fail("omit", "%q is no header of this adapter; it has %s", name, strings.Join(slices.Sorted(maps.Keys(o.Header)), ", "))
+			fail(key, "%q is no header of this adapter; it has %s", name, strings.Join(slices.Sorted(maps.Keys(o.Header)), ", "))
 		}
-		omitted[folded] = true
+		named[folded] = true
 	}
-	return omitted
-}
-
-// reserved are headers that carry the request itself, or that the bridge sets.
-var reserved = map[string]bool{
-	"host": true, "connection": true, "content-length": true, "content-type": true, "cookie": true, "expect": true,
-	"forwarded": true, "keep-alive": true, "proxy-connection": true, "te": true, "trailer": true,
-	"transfer-encoding": true, "upgrade": true, "x-forwarded-for": true, "x-forwarded-host": true, "x-forwarded-proto": true,
-}
-
-func checkName(name string) string {
-	switch {
-	case !httpguts.ValidHeaderFieldName(name):
-		return "is not a header name: letters, digits and hyphens, such as X-Webauth-User"
-	case reserved[adapter.FoldName(name)]:
-		return "carries the request itself, not an identity; choose another header"
-	}
-	return ""
+	return named
 }
 
 // Owns lists the headers that are set, omitted or stripped.
 func (a *headersAdapter) Owns() adapter.Owned { return a.owned }
 
-// Adapt returns one value for each header that has something to say.
+// Attributes lists the attributes of decisions that are sent.
+func (a *headersAdapter) Attributes() []string { return a.attributes }
+
+// Adapt returns the headers that have something to say.
 func (a *headersAdapter) Adapt(_ context.Context, in adapter.Input) (adapter.Output, error) {
 	values := make([]string, len(a.fields)) // one allocation for all
+	var repeated [][]string
+	if a.repeats {
+		repeated = make([][]string, len(a.fields))
+	}
 	for i := range a.fields {
-		value, err := a.fields[i].value(&in)
+		value, items, err := a.fields[i].value(&in)
 		if err != nil {
 			return adapter.Output{}, fmt.Errorf("header %s: %w", a.fields[i].name, err)
 		}
 		values[i] = value
+		if items != nil {
+			repeated[i] = items
+		}
 	}
 	sync := ""
 	if a.marked {
-		sync = marker(&in, values, a.resync)
+		sync = a.marker(&in, values, repeated)
 	}
 	header := make(http.Header, len(a.fields))
+	leaving := a.leaving(in.Request)
 	for i := range a.fields {
 		f := &a.fields[i]
 		if f.marker {
 			values[i] = f.mark(values[i], sync)
 		}
-		if values[i] != "" {
+		switch {
+		case leaving && f.silent:
+		case values[i] != "":
 			header[f.name] = values[i : i+1 : i+1]
+		case a.repeats && repeated[i] != nil:
+			header[f.name] = repeated[i]
 		}
 	}
 	return adapter.Output{Header: header}, nil
+}
+
+// leaving reports whether the person is about to sign out of the app.
+func (a *headersAdapter) leaving(r *http.Request) bool {
+	return a.logout != "" && r != nil && r.URL != nil && r.URL.Path == a.logout
+}
+
+// Omitted returns the headers that the app does not get for in, and why not.
+func (a *headersAdapter) Omitted(_ context.Context, in adapter.Input) map[string]string {
+	omitted := make(map[string]string)
+	for i := range a.fields {
+		f := &a.fields[i]
+		value, items, err := f.read(&in)
+		switch {
+		case f.marker || f.ifEmpty != "":
+		case err != nil:
+			omitted[f.name] = err.Error()
+		case value == "" && len(items) == 0:
+			omitted[f.name] = "empty for this person"
+		}
+	}
+	return omitted
 }

@@ -26,7 +26,7 @@ func ann() *verifier.Principal {
 }
 
 func inputOf(p *verifier.Principal) adapter.Input {
-	return adapter.Input{Principal: p, Decision: mapping.Decision{Role: "Editor", Rule: 2}, Time: noon}
+	return adapter.Input{Principal: p, Decision: mapping.Decision{Roles: []string{"Editor"}, Rule: 2}, Time: noon}
 }
 
 func mustOpen(tb testing.TB, o Options) adapter.Adapter {
@@ -56,9 +56,9 @@ func sent(tb testing.TB, a adapter.Adapter, in adapter.Input) map[string]string 
 }
 
 // optionErrors returns Open's error as lines, one for each wrong option.
-func optionErrors(tb testing.TB, o Options) []string {
+func optionErrors(tb testing.TB, o Options, env adapter.Env) []string {
 	tb.Helper()
-	a, err := o.Open(adapter.Env{})
+	a, err := o.Open(env)
 	if err == nil {
 		return nil
 	}

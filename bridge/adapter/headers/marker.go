@@ -14,7 +14,7 @@ const (
 	defaultResync = time.Minute
 )
 
-// marker returns a text that differs whenever the person, their role, any other
+// marker returns a text that differs whenever the person, their roles, any other
 // value that the app receives or, at most resync later, the time differs.
 //
 // Some apps remember what they read by the text of the headers. Grafana keeps a
@@ -28,7 +28,13 @@ const (
 // in Grafana): were there a value that the marker does not depend on, such as
 // a group that anybody may name, it could be computed to make two keys collide.
 // With that, the marker need not be secret.
-func marker(in *adapter.Input, values []string, resync time.Duration) string {
+//
+// A secret is the same for everybody, and a hash of it would be something to
+// try guesses on.
+//
+// Values are by field; repeated, if any field repeats, has the items of those
+// that do, whose value is empty.
+func (a *headersAdapter) marker(in *adapter.Input, values []string, repeated [][]string) string {
 	var (
 		stack [1024]byte
 		text  = stack[:0]
@@ -39,11 +45,21 @@ func marker(in *adapter.Input, values []string, resync time.Duration) string {
 		}
 	)
 	add(in.Principal.Subject)
-	add(in.Decision.Role)
-	for _, value := range values {
-		add(value)
+	for _, role := range in.Decision.Roles {
+		add(role)
 	}
-	interval := in.Time.UnixNano() / int64(resync)
+	for i, value := range values {
+		if a.fields[i].secret {
+			value = ""
+		}
+		add(value) // empty before the items of a list, which are not
+		if repeated != nil {
+			for _, item := range repeated[i] {
+				add(item)
+			}
+		}
+	}
+	interval := in.Time.UnixNano() / int64(a.resync)
 	text = binary.BigEndian.AppendUint64(text, uint64(interval)) //nolint:gosec // G115: its bits, whatever the sign
 	sum := sha256.Sum256(text)
 	return markerPrefix + hex.EncodeToString(sum[:16])

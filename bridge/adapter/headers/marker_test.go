@@ -35,13 +35,14 @@ func TestMarkerDiffers(t *testing.T) {
 
 		{"the subject", true, func(in *adapter.Input) { in.Principal.Subject += "x" }},
 		{"the name", true, func(in *adapter.Input) { in.Principal.Name += "x" }},
-		{"the role, even if not sent", true, func(in *adapter.Input) { in.Decision.Role = "Viewer" }},
+		{"the role, even if not sent", true, func(in *adapter.Input) { in.Decision.Roles = []string{"Viewer"} }},
 		{"a group", true, func(in *adapter.Input) { in.Principal.Groups[0] = "sra" }},
 		{"a claim that is sent", true, func(in *adapter.Input) { in.Principal.Claims["team"] = "x" }},
 		{"the next minute", true, func(in *adapter.Input) { in.Time = noon.Add(time.Minute) }},
 		{"the minute before", true, func(in *adapter.Input) { in.Time = noon.Add(-1) }},
 		{"text that moves from one value to the next", true, func(in *adapter.Input) {
-			in.Principal.Subject, in.Decision.Role = in.Principal.Subject+in.Decision.Role[:1], in.Decision.Role[1:]
+			role, _ := in.Decision.Role()
+			in.Principal.Subject, in.Decision.Roles = in.Principal.Subject+role[:1], []string{role[1:]}
 		}},
 	}
 	for _, tt := range tests {
@@ -50,6 +51,48 @@ func TestMarkerDiffers(t *testing.T) {
 		if got := sent(t, a, in)["X-Sync"]; (got != base) != tt.differ {
 			t.Errorf("%s: marker %s after %s, want it to differ: %t", tt.name, got, base, tt.differ)
 		}
+	}
+}
+
+// TestMarkerOfSeveralRoles: whatever changes in a list of roles, or in headers
+// that repeat, the app looks again.
+func TestMarkerOfSeveralRoles(t *testing.T) {
+	a := mustOpen(t, Options{Header: map[string]Header{
+		"X-Roles": {From: "roles", Join: ","}, "X-Groups": {From: "groups", Repeat: true}, "X-More": {Claim: "more", Repeat: true},
+		"X-Name": {From: "name"}, "X-Sync": {From: "sync_marker"},
+	}})
+	people := []struct {
+		roles, groups []string
+		more          []any
+		name          string
+	}{
+		{roles: []string{"a", "b"}, groups: []string{"a", "b"}},
+		{roles: []string{"b", "a"}, groups: []string{"a", "b"}},
+		{roles: []string{"ab"}, groups: []string{"a", "b"}},
+		{roles: []string{"a"}, groups: []string{"a", "b"}},
+		{roles: []string{"a"}, groups: []string{"b", "a", "b"}},
+		{roles: []string{"a", "b"}, groups: []string{"b", "a"}},
+		{roles: []string{"a", "b"}, groups: []string{"ab"}},
+		{roles: []string{"a", "b"}, groups: []string{"a"}},
+		{roles: []string{"a", "b"}, groups: []string{"a"}, more: []any{"b"}},
+		{roles: []string{"a", "b"}, more: []any{"a", "b"}},
+		{roles: []string{"a", "b"}, more: []any{"a"}, name: "b"},
+		{roles: []string{"a", "b"}, groups: []string{"a"}, name: "b"},
+		{roles: []string{"a", "b"}},
+	}
+	seen := make(map[string]int)
+	for i, p := range people {
+		in := withRoles(p.roles...)
+		in.Principal.Groups, in.Principal.Name, in.Principal.Claims = p.groups, p.name, map[string]any{"more": p.more}
+		out, err := a.Adapt(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		marker := out.Header.Get("X-Sync")
+		if other, twice := seen[marker]; twice {
+			t.Errorf("one marker for %v and %v", people[other], p)
+		}
+		seen[marker] = i
 	}
 }
 

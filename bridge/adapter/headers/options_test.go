@@ -5,45 +5,51 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
+
+// optionTest is options, and what Open says of them.
+type optionTest struct {
+	name    string
+	options Options
+	want    []string
+}
+
+// one is an adapter with one header, or the part of it that matters.
+func one(h Header) Options { return Options{Header: map[string]Header{"X-User": h}} }
 
 // TestOptionErrors pins every text: they are what people read who write presets.
 func TestOptionErrors(t *testing.T) {
-	// one is an adapter with one header, or the part of it that matters.
-	one := func(h Header) Options { return Options{Header: map[string]Header{"X-User": h}} }
 	user := Header{From: "email"}
-	tests := []struct {
-		name    string
-		options Options
-		want    []string
-	}{
+	testOptions(t, adapter.Env{}, []optionTest{
 		{"nothing", Options{}, []string{
 			`header: no header; write one such as [header] X-Webauth-User = { from = "email", required = true }`,
 		}},
 		{"no source", one(Header{Required: true}), []string{
-			`header.X-User: has 0 sources; give exactly one of from = "email", claim = "department" and const = "text"`,
+			`header.X-User: has 0 sources; give exactly one of from = "email", claim = "department", attribute = "org_id", const = "text" and secret = { file = "..." }`,
 		}},
 		{"three sources", one(Header{From: "email", Claim: "a", Const: "b"}), []string{
-			`header.X-User: has 3 sources; give exactly one of from = "email", claim = "department" and const = "text"`,
+			`header.X-User: has 3 sources; give exactly one of from = "email", claim = "department", attribute = "org_id", const = "text" and secret = { file = "..." }`,
 		}},
 		{"unknown source", one(Header{From: "mail"}), []string{
-			`header.X-User.from: "mail" is no source; there are email, email_local, subject, name, role, groups, rule and sync_marker`,
+			`header.X-User.from: "mail" is no source; there are email, email_local, subject, name, role, roles, groups, rule and sync_marker`,
 		}},
 		{"email_local without domains", one(Header{From: "email_local"}), []string{
 			`header.X-User.from: email_local needs to know whose addresses it may shorten: give the adapter ` +
 				`domains = ["example.com"]; of two domains, ann@a.example and ann@b.example would become one user`,
 		}},
 		{"list without join", one(Header{From: "groups"}), []string{
-			`header.X-User.join: missing: groups is a list; say what separates its items, such as join = ","`,
+			`header.X-User.join: missing: groups is a list; say what separates its items, such as join = ",", or repeat = true for a header each`,
 		}},
 		{"join of one value", one(Header{From: "email", Join: ","}), []string{
-			`header.X-User: join, quote and append are for lists; email is one value`,
+			`header.X-User: join, repeat, quote and append are for lists; email is one value`,
 		}},
 		{"quote of a claim", one(Header{Claim: "department", Quote: true}), []string{
-			`header.X-User: join, quote and append are for lists; a claim without join is one value`,
+			`header.X-User: join, repeat, quote and append are for lists; a claim without join or repeat is one value`,
 		}},
 		{"append to a constant", one(Header{Const: "x", Append: "sync_marker"}), []string{
-			`header.X-User: join, quote and append are for lists; a constant is one value`,
+			`header.X-User: join, repeat, quote and append are for lists; a constant is one value`,
 		}},
 		{"join of two characters", one(Header{From: "groups", Join: "::"}), []string{
 			`header.X-User.join: "::"; choose one of "," ";" "|" ":" "/" "+" "&" and " ", with or without spaces around it`,
@@ -63,8 +69,8 @@ func TestOptionErrors(t *testing.T) {
 		{"unknown append", one(Header{From: "groups", Join: ",", Append: "role"}), []string{
 			`header.X-User.append: "role"; the one thing that can be appended is "sync_marker"`,
 		}},
-		{"unknown encode", one(Header{From: "name", Encode: "latin-1"}), []string{
-			`header.X-User.encode: "latin-1"; choose "ascii", "utf-8" or "quoted-printable"`,
+		{"unknown encode", one(Header{From: "name", Encode: "latin-2"}), []string{
+			`header.X-User.encode: "latin-2"; choose "ascii", "utf-8", "latin-1", "quoted-printable", "percent" or "rfc2047"`,
 		}},
 		{"unknown unsendable", one(Header{From: "name", Unsendable: "drop"}), []string{
 			`header.X-User.unsendable: "drop"; choose "refuse" or "omit"`,
@@ -81,6 +87,29 @@ func TestOptionErrors(t *testing.T) {
 		}},
 		{"name without a letter", Options{Header: map[string]Header{"": user}}, []string{
 			`header.: is not a header name: letters, digits and hyphens, such as X-Webauth-User`,
+		}},
+		{"strip of a family", Options{Header: map[string]Header{"Impersonate-Extra-Dept": {Claim: "department"}}, Strip: []string{"Impersonate-Extra-*"}}, nil},
+		{"strip of families that are none", Options{Header: map[string]Header{"X-User": user}, Strip: []string{"*", "X*", "X-*", "Content-*", "X Y-*", "X-User*"}}, []string{
+			`strip: "*" is no beginning of header names; write one that ends in a hyphen, such as "Impersonate-Extra-*"`,
+			`strip: "X*" is no beginning of header names; write one that ends in a hyphen, such as "Impersonate-Extra-*"`,
+			`strip: "X-*" would also take x-forwarded-for, which carries the request itself; name the headers`,
+			`strip: "Content-*" would also take content-length, which carries the request itself; name the headers`,
+			`strip: "X Y-*" is no beginning of header names; write one that ends in a hyphen, such as "Impersonate-Extra-*"`,
+			`strip: "X-User*" is no beginning of header names; write one that ends in a hyphen, such as "Impersonate-Extra-*"`,
+		}},
+		{"strip_cookies of no cookie", Options{Header: map[string]Header{"X-User": user}, StripCookies: []string{"sid", "", "a=b"}}, []string{
+			`strip_cookies: "" is no cookie's name; write it as the app does, such as "grafana_session"`,
+			`strip_cookies: "a=b" is no cookie's name; write it as the app does, such as "grafana_session"`,
+		}},
+		{"logout without path", Options{Header: map[string]Header{"X-User": user}, Logout: Logout{Omit: []string{"X-Usr"}}}, []string{
+			`logout.omit: "X-Usr" is no header of this adapter; it has X-User`,
+			`logout.path: missing: say where people sign out of the app, such as "/logout"`,
+		}},
+		{"logout at no path", Options{Header: map[string]Header{"X-User": user}, Logout: Logout{Path: "logout"}}, []string{
+			`logout.path: "logout" is no path; write it whole and as people read it, such as "/logout"`,
+		}},
+		{"logout at a pattern", Options{Header: map[string]Header{"X-User": user}, Logout: Logout{Path: "/logout*"}}, []string{
+			`logout.path: "/logout*" is no path; write it whole and as people read it, such as "/logout"`,
 		}},
 		{"headers of the request", Options{Header: map[string]Header{"Host": user, "content_length": user}}, []string{
 			`header.Host: carries the request itself, not an identity; choose another header`,
@@ -127,9 +156,9 @@ func TestOptionErrors(t *testing.T) {
 			Resync: -1,
 		}, []string{
 			`resync: negative; write how often the app shall be made to read the identity anew, such as "1m"`,
-			`header.X-A.from: "mail" is no source; there are email, email_local, subject, name, role, groups, rule and sync_marker`,
-			`header.X-A.encode: "x"; choose "ascii", "utf-8" or "quoted-printable"`,
-			`header.X-B.join: missing: groups is a list; say what separates its items, such as join = ","`,
+			`header.X-A.from: "mail" is no source; there are email, email_local, subject, name, role, roles, groups, rule and sync_marker`,
+			`header.X-A.encode: "x"; choose "ascii", "utf-8", "latin-1", "quoted-printable", "percent" or "rfc2047"`,
+			`header.X-B.join: missing: groups is a list; say what separates its items, such as join = ",", or repeat = true for a header each`,
 			`header.X-B.unsendable: "x"; choose "refuse" or "omit"`,
 		}},
 		{"nothing wrong", Options{
@@ -140,10 +169,14 @@ func TestOptionErrors(t *testing.T) {
 			},
 			Omit: []string{"X-Team"}, Strip: []string{"Authorization", "X-Team"}, Domains: []string{"Example.com"}, Resync: time.Second,
 		}, nil},
-	}
+	})
+}
+
+func testOptions(t *testing.T, env adapter.Env, tests []optionTest) {
+	t.Helper()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, optionErrors(t, tt.options)); diff != "" {
+			if diff := cmp.Diff(tt.want, optionErrors(t, tt.options, env)); diff != "" {
 				t.Errorf("Open's errors (-want +got):\n%s", diff)
 			}
 		})
@@ -155,10 +188,17 @@ func TestOwns(t *testing.T) {
 	a := mustOpen(t, Options{
 		Header: map[string]Header{"X-User": {From: "email"}, "X-Name": {From: "name"}, "X-Groups": {From: "groups", Join: ","}},
 		Omit:   []string{"x_name"},
-		Strip:  []string{"Authorization"},
+		Strip:  []string{"Authorization", "X-Extra-*"},
+
+		StripCookies: []string{"app_session"},
 	})
-	if diff := cmp.Diff([]string{"X-Groups", "X-Name", "X-User", "Authorization"}, a.Owns().Headers); diff != "" {
-		t.Errorf("owned headers (-want +got):\n%s", diff)
+	want := adapter.Owned{
+		Headers:  []string{"X-Groups", "X-Name", "X-User", "Authorization"},
+		Prefixes: []string{"X-Extra-"},
+		Cookies:  []string{"app_session"},
+	}
+	if diff := cmp.Diff(want, a.Owns()); diff != "" {
+		t.Errorf("owned names (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"X-Groups", "X-User"}, names(sent(t, a, inputOf(ann())))); diff != "" {
 		t.Errorf("sent headers (-want +got):\n%s", diff)
