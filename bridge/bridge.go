@@ -90,12 +90,16 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	if !app.upstream.Reaches(r.URL) {
 		return nil, &refusal{reason: reasonTarget}
 	}
-	p, err := app.verify(r.Context(), r.Header)
+	p, mapper, err := app.verify(r.Context(), r.Header)
 	if err != nil {
 		return nil, refusalOf(err)
 	}
-	decision := app.mapper.Map(p, now)
-	if !decision.Allowed() {
+	decision := mapper.Map(p, now)
+	switch {
+	case decision.Allowed():
+	case decision.Rule > 0:
+		return nil, &refusal{reason: reasonDenied, principal: p, decision: decision}
+	default:
 		return nil, &refusal{reason: reasonNoRole, principal: p}
 	}
 	output, err := app.adapt(r.Context(), adapter.Input{Principal: p, Decision: decision, Request: r, Time: now})
@@ -138,7 +142,7 @@ func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, erro
 		return adapter.Output{}, &adaptError{err}
 	}
 	for name, values := range out.Header {
-		if !a.owned.hasHeader(name) || len(values) != 1 {
+		if !a.owned.takes(name, values) {
 			return adapter.Output{}, &adaptError{fmt.Errorf("header %s is not owned, or not one value", name)}
 		}
 	}

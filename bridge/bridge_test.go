@@ -293,6 +293,15 @@ func TestAdapterThatBreaksItsContractGetsNoRequest(t *testing.T) {
 		"sets two values": func(adapter.Input) (adapter.Output, error) {
 			return adapter.Output{Header: http.Header{"X-User": {"a", "b"}}}, nil
 		},
+		"sets a list that is empty": func(adapter.Input) (adapter.Output, error) {
+			return adapter.Output{Header: http.Header{"X-Groups": {}}}, nil
+		},
+		"sets a list that is not owned": func(adapter.Input) (adapter.Output, error) {
+			return adapter.Output{Header: http.Header{"X-Roles": {"a", "b"}}}, nil
+		},
+		"sets a name of a family that is only removed": func(adapter.Input) (adapter.Output, error) {
+			return adapter.Output{Header: http.Header{"X-Extra-Scope": {"a"}}}, nil
+		},
 		"sets a cookie that is two": func(adapter.Input) (adapter.Output, error) {
 			return adapter.Output{Cookies: []*http.Cookie{{Name: "session", Value: "a; role=admin"}}}, nil
 		},
@@ -301,7 +310,11 @@ func TestAdapterThatBreaksItsContractGetsNoRequest(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, withAdapter(odd{adapter.Owned{Headers: []string{"X-User"}, Cookies: []string{"session"}}, adapt}),
+			owned := adapter.Owned{
+				Headers: []string{"X-User", "X-Groups"}, Lists: []string{"X-Groups", "X-Roles"}, Prefixes: []string{"X-Extra-"},
+				Cookies: []string{"session"},
+			}
+			r := newRig(t, withAdapter(odd{owned, adapt}),
 				withUpstream(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) })))
 			wantStatus(t, r.get(), http.StatusInternalServerError)
 			if strings.Contains(r.log.String(), "canary-in-a-panic") {

@@ -2,9 +2,14 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -19,70 +24,212 @@ type Explanation struct {
 	App      string `json:"app"`
 	Host     string `json:"host"`
 	Upstream string `json:"upstream"`
+	// Issuer is whose assertion the person brings.
+	Issuer string `json:"issuer"`
+	// Match says which of the rules that match decide: the first, or all.
+	Match mapping.Match `json:"match"`
 	// Decision is "allow" or "deny".
-	Decision string   `json:"decision"`
-	Roles    []string `json:"roles"`
-	// Rule is the deciding rule, "rule[2]", or "none"; Source is its place.
+	Decision string `json:"decision"`
+	// Roles and Attributes are what the app is told.
+	Roles      []string          `json:"roles"`
+	Attributes map[string]string `json:"attributes"`
+	// Rule is what decided: "rule[2]", "rule[2]+rule[5]", "default", or "none".
+	// Source is the place of the first rule of it.
 	Rule   string `json:"rule"`
 	Source string `json:"source,omitempty"`
-	// Reason says why in a sentence.
-	Reason string `json:"reason"`
-	Steps  []Step `json:"steps"`
+	// Reason says why, Summary the decision and why in a sentence.
+	Reason  string `json:"reason"`
+	Summary string `json:"summary"`
+	Steps   []Step `json:"steps"`
 	// Header is what the upstream receives, Cookies likewise.
-	Header  map[string]string `json:"headers"`
-	Cookies []string          `json:"cookies"`
-	// Strip names what clients may not send, in any spelling.
-	Strip []string `json:"strip"`
+	Header  map[string]HeaderValue `json:"headers"`
+	Cookies []string               `json:"cookies"`
+	// NotSent are headers that the upstream does not receive for this person,
+	// with the reason.
+	NotSent map[string]string `json:"not_sent"`
+	// Strip names the headers that clients may not send, in any spelling, and
+	// StripCookies the cookies; "X-Extra-*" is every header that begins so.
+	Strip        []string `json:"strip"`
+	StripCookies []string `json:"strip_cookies,omitempty"`
+	// OtherIssuers are the app's issuers besides Issuer, and DefaultRole is its
+	// default_role.
+	OtherIssuers []string `json:"other_issuers,omitempty"`
+	DefaultRole  string   `json:"default_role,omitempty"`
+
+	refused error // by the adapter
+}
+
+// HeaderValue is the value of a header; several only where the app takes a
+// header once for each item of a list. In JSON it is a string, or of several an
+// array.
+type HeaderValue []string
+
+// MarshalJSON implements [json.Marshaler].
+func (v HeaderValue) MarshalJSON() ([]byte, error) {
+	if len(v) == 1 {
+		return json.Marshal(v[0])
+	}
+	return json.Marshal([]string(v))
 }
 
 // Step is what one rule said.
 type Step struct {
 	Rule      string          `json:"rule"`
-	Role      string          `json:"role"`
+	Roles     []string        `json:"roles,omitempty"`
+	Deny      bool            `json:"deny,omitempty"`
 	Verdict   mapping.Verdict `json:"verdict"`
 	Condition string          `json:"condition,omitempty"`
 	Detail    string          `json:"detail"`
 	Source    string          `json:"source"`
+
+	number int
+}
+
+func stepOf(s mapping.Step) Step {
+	return Step{ruleName(s.Rule), s.Roles, s.Deny, s.Verdict, s.Condition, s.Detail, s.Source, s.Rule}
+}
+
+// defaultRole is how explanations call the default role among the rules.
+const defaultRole = "default_role"
+
+func ruleName(number int) string { return mapping.Decision{Rule: number}.RuleName() }
+
+// omitter is an [adapter.Adapter] that can say why it sends less than it could.
+type omitter interface {
+	// Omitted returns the headers that Adapt leaves out for in, with the reason.
+	Omitted(ctx context.Context, in adapter.Input) map[string]string
 }
 
 // Allowed reports whether the person would get in.
 func (e *Explanation) Allowed() bool { return e.Decision == "allow" }
 
-// Explain says what a's rules and adapter make of p at a time, by the same code
-// that answers requests.
-func Explain(ctx context.Context, a *config.App, p *verifier.Principal, at time.Time) Explanation {
-	decision, steps := a.Mapper.Explain(p, at)
+// Explain says what a's rules and adapter make of p, who brings an assertion of
+// i, at a time, by the same code that answers requests.
+func Explain(ctx context.Context, a *config.App, i *config.Issuer, p *verifier.Principal, at time.Time) Explanation {
+	decision, steps := a.MapperOf(i).Explain(p, at)
+	e := newExplanation(a, i)
+	e.Rule, e.Source = decision.RuleName(), decision.Source
+	e.Reason = reasonOf(a, decision, steps)
+	for _, s := range steps {
+		e.Steps = append(e.Steps, stepOf(s))
+	}
+	switch {
+	case decision.Allowed():
+		e.adapt(ctx, a, adapter.Input{Principal: p, Decision: decision, Time: at})
+	case decision.Rule > 0:
+		e.Summary = fmt.Sprintf("denied by %s", e.Reason)
+	default:
+		e.Summary = "denied, because " + e.Reason
+	}
+	return e
+}
+
+func newExplanation(a *config.App, i *config.Issuer) Explanation {
 	e := Explanation{
-		App: a.Name, Host: a.Host, Upstream: a.Upstream.String(),
-		Decision: "deny", Roles: []string{}, Rule: decision.RuleName(), Source: decision.Source,
-		Reason:  "no rule matches",
-		Steps:   make([]Step, len(steps)),
-		Header:  map[string]string{},
-		Cookies: []string{},
+		App: a.Name, Host: a.Host, Upstream: a.Upstream.String(), Issuer: i.Name, Match: a.Policy.Match, DefaultRole: a.Policy.DefaultRole,
+		Decision: "deny", Roles: []string{}, Attributes: map[string]string{}, Rule: "none", Steps: []Step{},
+		Header: map[string]HeaderValue{}, Cookies: []string{}, NotSent: map[string]string{},
 	}
-	for i, s := range steps {
-		e.Steps[i] = Step{mapping.Decision{Rule: s.Rule}.RuleName(), s.Role, s.Verdict, s.Condition, s.Detail, s.Source}
+	for _, other := range a.Issuers {
+		if other != i {
+			e.OtherIssuers = append(e.OtherIssuers, other.Name)
+		}
 	}
-	app := &App{adapter: a.Adapter, owned: ownedNames(a)}
-	e.Strip = append(assertionHeaders(a), a.Adapter.Owns().Headers...)
+	owned := a.Adapter.Owns()
+	e.Strip = append(assertionHeaders(a), owned.Headers...)
+	for _, prefix := range owned.Prefixes {
+		e.Strip = append(e.Strip, prefix+"*")
+	}
 	slices.Sort(e.Strip)
-	if !decision.Allowed() {
-		return e
-	}
-	e.Reason = fmt.Sprintf("%s matches: %s", e.Rule, steps[decision.Rule-1].Detail)
-	e.Roles = []string{decision.Role}
-	request := &http.Request{Method: http.MethodGet, Host: a.Host, Header: http.Header{}}
-	out, err := app.adapt(ctx, adapter.Input{Principal: p, Decision: decision, Request: request, Time: at})
+	e.Strip = slices.Compact(e.Strip)
+	e.StripCookies = slices.Sorted(slices.Values(owned.Cookies))
+	return e
+}
+
+// adapt says what the app would be told of somebody whom the rules let in.
+func (e *Explanation) adapt(ctx context.Context, a *config.App, in adapter.Input) {
+	roles := strings.Join(in.Decision.Roles, ", ")
+	in.Request = &http.Request{Method: http.MethodGet, Host: a.Host, URL: &url.URL{Path: "/"}, Header: http.Header{}}
+	app := &App{adapter: a.Adapter, owned: ownedNames(a)}
+	out, err := app.adapt(ctx, in)
 	if err != nil {
-		e.Reason = fmt.Sprintf("%s grants %s, but the person would be refused: %v", e.Rule, decision.Role, err)
-		return e
+		if adapting, ok := errors.AsType[*adaptError](err); ok {
+			err = adapting.err
+		}
+		by := e.Rule
+		if in.Decision.Rule == 0 {
+			by = defaultRole
+		}
+		e.refused = err
+		e.Reason = fmt.Sprintf("%s grants %s, but the person would be refused: %v", by, roles, err)
+		e.Summary = "denied: " + e.Reason
+		return
 	}
-	e.Decision = "allow"
+	e.Decision, e.Roles = "allow", in.Decision.Roles
+	e.Summary = fmt.Sprintf("allowed as %s, because %s", roles, e.Reason)
+	maps.Copy(e.Attributes, in.Decision.Attributes)
 	for name, values := range out.Header {
-		e.Header[name] = values[0]
+		e.Header[name] = app.owned.shown(name, values)
 	}
 	for _, c := range out.Cookies {
 		e.Cookies = append(e.Cookies, c.Name)
 	}
-	return e
+	if o, ok := a.Adapter.(omitter); ok {
+		maps.Copy(e.NotSent, o.Omitted(ctx, in))
+	}
+}
+
+// reasonOf says in words why the rules decide as they do.
+func reasonOf(a *config.App, d mapping.Decision, steps []mapping.Step) string {
+	switch {
+	case d.Rule > 0 && !d.Allowed():
+		return fmt.Sprintf("%s: %s%s", ruleName(d.Rule), steps[d.Rule-1].Detail, outweighed(steps))
+	case d.Rule > 0 && len(d.Also) > 0:
+		return addingUp(d, steps)
+	case d.Rule > 0:
+		return fmt.Sprintf("%s matches: %s", ruleName(d.Rule), steps[d.Rule-1].Detail)
+	}
+	nothing := "no rule matches"
+	if slices.ContainsFunc(steps, func(s mapping.Step) bool { return s.Verdict == mapping.Matched }) {
+		nothing = "no rule that grants a role matches"
+	}
+	if d.Allowed() {
+		nothing += ", and the default_role is " + a.Policy.DefaultRole
+	}
+	return nothing
+}
+
+// addingUp says which rules add up to a decision, and to what.
+func addingUp(d mapping.Decision, steps []mapping.Step) string {
+	numbers := append([]int{d.Rule}, d.Also...)
+	slices.Sort(numbers)
+	parts := make([]string, len(numbers))
+	for i, n := range numbers {
+		parts[i] = giving(steps[n-1])
+	}
+	return fmt.Sprintf("%d rules match and add up: %s", len(numbers), strings.Join(parts, ", "))
+}
+
+// outweighed names the rules that would have given something to somebody whom
+// another rule denies.
+func outweighed(steps []mapping.Step) string {
+	var parts []string
+	for _, s := range steps {
+		if s.Verdict == mapping.Matched && !s.Deny {
+			parts = append(parts, giving(s))
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	return "; a denial outweighs " + strings.Join(parts, ", ")
+}
+
+// giving names a rule with what it gives: "rule[2] (Editor)".
+func giving(s mapping.Step) string {
+	what := strings.Join(s.Roles, ", ")
+	if what == "" {
+		what = "attributes only"
+	}
+	return fmt.Sprintf("%s (%s)", ruleName(s.Rule), what)
 }

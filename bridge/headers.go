@@ -13,8 +13,11 @@ import (
 // names are the header and cookie names that clients may not speak for, folded
 // as adapter.FoldName does.
 type names struct {
-	headers map[string]struct{}
-	cookies map[string]struct{}
+	headers  map[string]struct{}
+	prefixes [][]byte
+	cookies  map[string]struct{}
+	// lists may be set several times, secrets are for nobody's eyes.
+	lists, secrets map[string]struct{}
 }
 
 // alwaysOwned are removed for every app, besides everything that begins as
@@ -37,16 +40,22 @@ var forwardedPrefix = []byte("x-forwarded-")
 
 func ownedNames(a *config.App) names {
 	o := a.Adapter.Owns()
-	n := names{headers: make(map[string]struct{}), cookies: make(map[string]struct{})}
-	for _, list := range [][]string{alwaysOwned, assertionHeaders(a), o.Headers} {
-		for _, name := range list {
-			n.headers[adapter.FoldName(name)] = struct{}{}
-		}
+	n := names{
+		headers: folded(alwaysOwned, assertionHeaders(a), o.Headers),
+		cookies: folded(o.Cookies), lists: folded(o.Lists), secrets: folded(o.Secrets),
 	}
-	for _, name := range o.Cookies {
-		n.cookies[adapter.FoldName(name)] = struct{}{}
+	for _, prefix := range o.Prefixes {
+		n.prefixes = append(n.prefixes, adapter.AppendFolded(nil, prefix))
 	}
 	return n
+}
+
+func folded(lists ...[]string) map[string]struct{} {
+	set := make(map[string]struct{})
+	for _, name := range slices.Concat(lists...) {
+		set[adapter.FoldName(name)] = struct{}{}
+	}
+	return set
 }
 
 // assertionHeaders are the headers in which a's issuers send their assertions.
@@ -63,6 +72,23 @@ func assertionHeaders(a *config.App) []string {
 func (n *names) hasHeader(name string) bool {
 	_, ok := n.headers[adapter.FoldName(name)]
 	return ok
+}
+
+// takes reports whether a header may be set to these values.
+func (n *names) takes(name string, values []string) bool {
+	if len(values) == 1 {
+		return n.hasHeader(name)
+	}
+	_, list := n.lists[adapter.FoldName(name)]
+	return list && len(values) > 0 && n.hasHeader(name)
+}
+
+// shown are the values of a header as people may see them.
+func (n *names) shown(name string, values []string) []string {
+	if _, secret := n.secrets[adapter.FoldName(name)]; secret {
+		return []string{adapter.HiddenSecret}
+	}
+	return values
 }
 
 func (n *names) hasCookie(name string) bool {
@@ -89,6 +115,11 @@ func (n *names) strip(h http.Header, trustedPeer bool) {
 func (n *names) strips(folded []byte, name string, trustedPeer bool) bool {
 	if _, owned := n.headers[string(folded)]; owned || bytes.HasPrefix(folded, pomeriumPrefix) {
 		return true
+	}
+	for _, prefix := range n.prefixes {
+		if bytes.HasPrefix(folded, prefix) {
+			return true
+		}
 	}
 	if _, is := forwarding[string(folded)]; !is && !bytes.HasPrefix(folded, forwardedPrefix) {
 		return false
@@ -120,7 +151,8 @@ func (n *names) stripCookies(h http.Header) {
 }
 
 // apply sets what the adapter returned. Every name in it is owned, so strip has
-// removed whatever else there was: the app sees exactly one value.
+// removed whatever else there was: the app sees what the adapter said, and but
+// for lists exactly one value.
 func (g *grant) apply(h http.Header) {
 	for name, values := range g.output.Header {
 		h[http.CanonicalHeaderKey(name)] = values

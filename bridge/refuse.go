@@ -84,7 +84,10 @@ func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, i
 		attrs = append(attrs, slog.String("subject", ref.principal.Subject))
 	}
 	if ref.decision.Allowed() {
-		attrs = append(attrs, slog.String("role", ref.decision.Role), slog.String("rule", ref.decision.RuleName()))
+		attrs = append(attrs, slog.Any("roles", ref.decision.Roles))
+	}
+	if name := ref.decision.RuleName(); name != "none" {
+		attrs = append(attrs, slog.String("rule", name))
 	}
 	if ref.err != nil {
 		attrs = append(attrs, slog.Any("error", ref.err))

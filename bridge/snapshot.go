@@ -12,7 +12,6 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
-	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -60,7 +59,6 @@ type App struct {
 	name     string
 	host     string
 	sources  []source
-	mapper   *mapping.Mapper
 	adapter  adapter.Adapter
 	owned    names
 	upstream *proxy.Upstream
@@ -98,7 +96,6 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 		name:    a.Name,
 		host:    NormalizeHost(a.Host),
 		sources: sources,
-		mapper:  a.Mapper,
 		adapter: a.Adapter,
 		owned:   ownedNames(a),
 		upstream: &proxy.Upstream{

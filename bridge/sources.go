@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -18,6 +19,7 @@ type source struct {
 	header   string // canonical
 	bearer   bool   // the assertion follows "Bearer "
 	verifier *verifier.Verifier
+	mapper   *mapping.Mapper // of the app, for this issuer's people
 }
 
 // bearerPrefix is compared without case (RFC 9110 §11.1).
@@ -59,7 +61,7 @@ func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 		}
-		sources[n] = source{http.CanonicalHeaderKey(i.Header), i.Bearer, v}
+		sources[n] = source{http.CanonicalHeaderKey(i.Header), i.Bearer, v, a.MapperOf(i)}
 	}
 	return sources, nil
 }
@@ -89,13 +91,15 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 	}
 }
 
-// verify returns the principal of a request. Of several issuers, the first
+// verify returns the principal of a request, and the rules for people of their
+// issuer. Of several issuers, the first
 // whose header is there decides, together with the others that use the same
 // header: each checks the assertion by its own keys and nothing else, so that no
-// issuer's key ever verifies what claims to be another's. (Rules do not ask which
-// issuer it was: every issuer of an app is trusted with emails and groups.)
+// issuer's key ever verifies what claims to be another's. (Rules ask which issuer
+// it was only where they say claims = { iss = [...] }: every issuer of an app is
+// trusted with emails and groups.)
 // Headers that are not the deciding one are not looked at.
-func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, error) {
+func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, *mapping.Mapper, error) {
 	deciding := a.sources[0].header
 	for i := range a.sources {
 		if s := &a.sources[i]; s.present(h) {
@@ -111,14 +115,14 @@ func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, e
 		}
 		p, err := s.verify(ctx, h)
 		if err == nil {
-			return p, nil
+			return p, s.mapper, nil
 		}
 		if first == nil || isKeyUnknown(first) {
 			// The issuer that knows the key says what is wrong.
 			first = err
 		}
 	}
-	return nil, first
+	return nil, nil, first
 }
 
 func isKeyUnknown(err error) bool {

@@ -25,6 +25,7 @@ const (
 	reasonMethod              = "method_not_allowed"
 	reasonTarget              = "target_refused"
 	reasonNoRole              = "no_role"
+	reasonDenied              = "denied_by_rule"
 	reasonUnsendable          = "identity_unsendable"
 	reasonAdapter             = "adapter_failed"
 	reasonPanic               = "panic"
@@ -79,7 +80,7 @@ func answerFor(reason string) answer {
 	case reasonTarget:
 		return answer{http.StatusBadRequest, telemetry.Refused, "bad_target", "Bad address",
 			"This address cannot be served."}
-	case reasonNoRole:
+	case reasonNoRole, reasonDenied:
 		return answer{http.StatusForbidden, telemetry.Refused, "no_role", "You have no role in this app",
 			"You are signed in, but no rule gives you a role here. Ask whoever runs this app for access, or sign in as somebody else."}
 	case reasonUnsendable:

@@ -96,13 +96,13 @@ func TestKeyRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := c.Apps[0]
-	p, err := server.VerifyAssertion(t.Context(), c, app, issuer.Assertion(verifiertest.Claims{
+	visits, err := server.VerifyAssertion(t.Context(), c, c.Apps, issuer.Assertion(verifiertest.Claims{
 		Audience: app.Host, Subject: "u1", Email: "bob@example.com", Groups: []string{"sre"},
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := app.Mapper.Map(p, time.Now()).Role; got != "Editor" {
+	if got, _ := app.MapperOf(visits[0].Issuer).Map(visits[0].Principal, time.Now()).Role(); got != "Editor" {
 		t.Errorf("role %q, want Editor", got)
 	}
 }

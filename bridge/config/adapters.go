@@ -121,6 +121,7 @@ func (c *catalog) decode(stack []*layer) (optionsTable, adapter.Options) {
 		d := decoder{doc: l.at.doc, report: c.report}
 		d.table(l.at.path, l.table, &common, options)
 		c.checkRoles(l, common.Roles)
+		c.checkPrivileged(l, common)
 	}
 	common.Kind = kind
 	return common, options
@@ -141,11 +142,29 @@ func (c *catalog) checkRoles(l *layer, roles []string) {
 	}
 }
 
+// checkPrivileged checks the privileged roles that a layer names. Those that it
+// inherits may be more than its roles.
+func (c *catalog) checkPrivileged(l *layer, common optionsTable) {
+	at := l.at.key("privileged")
+	if !at.doc.has(at.path) || c.report.spoiltBelow(at) || c.report.spoiltBelow(l.at.key("roles")) {
+		return
+	}
+	for i, role := range common.Privileged {
+		switch problem := roleProblem(role); {
+		case problem != "":
+			c.report.add(at.index(i+1), "%s", problem)
+		case common.Roles != nil && !slices.Contains(common.Roles, role):
+			c.report.add(at.index(i+1), "the adapter has no role %q%s", role, Instead(role, common.Roles))
+		}
+	}
+}
+
 // opened is an adapter as an app uses it.
 type opened struct {
 	adapter adapter.Adapter
-	// roles is the app's vocabulary; nil: any role.
-	roles []string
+	// roles is the app's vocabulary; nil: any role. privileged are those of them
+	// that the adapter calls so; nil: it does not say.
+	roles, privileged []string
 }
 
 // open opens the adapter called name for an app. What is wrong with options
@@ -161,6 +180,7 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 	if options == nil {
 		return opened{}
 	}
+	env.Roles = common.Roles
 	a, err := options.Open(env)
 	problems := allErrors[*adapter.OptionError](err)
 	for _, problem := range problems {
@@ -169,7 +189,7 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 	if err != nil && problems == nil {
 		c.report.add(user, "opening adapter %q: %v", name, err)
 	}
-	return opened{adapter: a, roles: common.Roles}
+	return opened{adapter: a, roles: common.Roles, privileged: common.Privileged}
 }
 
 // openUnused checks the [adapter.NAME] tables that no app uses yet.

@@ -16,6 +16,8 @@ import (
 	"cmp"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -33,6 +35,11 @@ type Config struct {
 	Issuers []*Issuer
 	// Apps are in the order of the file, those of included files after it.
 	Apps []*App
+
+	// What Warnings needs besides: the files, and the lists of groups.
+	files   []*document
+	lists   map[string][]string
+	listsAt map[string]place
 }
 
 // Server is how the bridge is reached.
@@ -90,6 +97,9 @@ type Issuer struct {
 	// ClientCertFile and ClientKeyFile are shown to a server of JWKSURL that
 	// asks for a client certificate; both or neither.
 	ClientCertFile, ClientKeyFile string
+	// IgnoreCase makes the letters A to Z and a to z equal in the groups and
+	// emails of this issuer's people.
+	IgnoreCase bool
 	// InsecureHTTP permits a JWKSURL without TLS beyond this machine.
 	InsecureHTTP bool
 	// Foreign: the issuer does not write the app's host as audience.
@@ -149,15 +159,22 @@ type App struct {
 	PreserveHost bool
 	// Timeout is how long the app may take until its response headers.
 	Timeout time.Duration
-	// Mapper is Rules, compiled.
-	Mapper *mapping.Mapper
-	Rules  []mapping.Rule
+	// Policy are the app's rules as the file has them.
+	Policy mapping.Policy
+	// Mapper is Policy, compiled for people from the first of Issuers; those of
+	// the others are in MapperOf.
+	Mapper  *mapping.Mapper
+	mappers map[bool]*mapping.Mapper // by Issuer.IgnoreCase
 	// Tests are the app's policy tests.
 	Tests []Test
 	// Adapter is the adapter, opened for this app.
 	Adapter adapter.Adapter
 	// Source is where the app stands, as "file:line".
 	Source string
+
+	at place
+	// privileged are the roles that the adapter calls so; nil: it does not say.
+	privileged []string
 }
 
 // AudienceOf returns the "aud" that assertions of i must have for the app.
@@ -165,18 +182,38 @@ func (a *App) AudienceOf(i *Issuer) string {
 	return cmp.Or(a.Audience, i.Audience, a.Host)
 }
 
-// Test is one policy test: what a person's role must be.
+// MapperOf returns the app's rules, compiled for people from i.
+func (a *App) MapperOf(i *Issuer) *mapping.Mapper { return a.mappers[i.IgnoreCase] }
+
+// Privileged reports whether a role is one to be careful with: one that the
+// adapter calls privileged or, where it does not say, one that is named like it.
+func (a *App) Privileged(role string) bool {
+	if a.privileged != nil {
+		return slices.Contains(a.privileged, role)
+	}
+	role = strings.ToLower(role)
+	return slices.ContainsFunc([]string{"admin", "owner", "root", "superuser"}, func(word string) bool {
+		return strings.Contains(role, word)
+	})
+}
+
+// Test is one policy test: what a person's roles must be.
 type Test struct {
 	// Name is for people; may be empty.
 	Name string
-	// Email, Subject and Groups are the person.
+	// Issuer is whose assertion the person brings.
+	Issuer *Issuer
+	// Email, Subject, Groups and other Claims are the person.
 	Email   string
 	Subject string
 	Groups  []string
+	Claims  map[string]any
 	// At is when they ask; zero: when the test is run.
 	At time.Time
-	// Want is the role, or Deny.
-	Want string
+	// Want are the roles, in any order; none: denied.
+	Want []string
+	// Attributes are those that the decision must have; others are not looked at.
+	Attributes map[string]string
 	// Source is where the test stands, as "file:line".
 	Source string
 }

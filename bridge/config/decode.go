@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -50,15 +51,12 @@ func (d *decoder) table(path string, v any, dst ...any) {
 // clash with an earlier one, which it reports.
 func (d *decoder) keys(path string, table map[string]any) []string {
 	keys := make([]string, 0, len(table))
+	lines := make(map[string]int, len(table))
 	for key := range table {
 		keys = append(keys, key)
+		lines[key] = d.doc.line(joinKey(path, key))
 	}
-	slices.SortFunc(keys, func(a, b string) int {
-		if c := d.doc.line(joinKey(path, a)) - d.doc.line(joinKey(path, b)); c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
-	})
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(lines[a]-lines[b], strings.Compare(a, b)) })
 	first := map[string]string{}
 	return slices.DeleteFunc(keys, func(key string) bool {
 		other, twice := first[foldKey(path, key)]
@@ -95,9 +93,9 @@ func (d *decoder) unknown(path, key string, table map[string]any, fields map[str
 	if near && used && foldKey(path, key) == foldKey(path, meant) {
 		return // keys has said that there are two of them
 	}
-	d.report.spoil(place{d.doc, joinKey(path, key)}, "unknown key%s", unknownOf(key, known))
+	d.report.spoil(place{d.doc, joinKey(path, key)}, "unknown key%s", Instead(key, known))
 	if near && !used {
-		d.report.spoilt[place{d.doc, joinKey(path, meant)}] = true
+		d.report.mute(place{d.doc, joinKey(path, meant)})
 	}
 }
 
@@ -108,6 +106,10 @@ func (d *decoder) value(path string, v any, dst reflect.Value) {
 		d.duration(path, v, dst)
 	case dst.Type() == reflect.TypeFor[time.Time]():
 		d.time(path, v, dst)
+	case dst.Type() == reflect.TypeFor[adapter.Secret]():
+		d.secret(path, v, dst)
+	case dst.Type() == reflect.TypeFor[oneOrMore]():
+		d.oneOrMore(path, v, dst)
 	case dst.Kind() == reflect.Interface:
 		dst.Set(reflect.ValueOf(v))
 	case dst.Kind() == reflect.Struct:
@@ -118,6 +120,17 @@ func (d *decoder) value(path string, v any, dst reflect.Value) {
 		d.slice(path, v, dst)
 	default:
 		d.scalar(path, v, dst)
+	}
+}
+
+func (d *decoder) oneOrMore(path string, v any, dst reflect.Value) {
+	switch v := v.(type) {
+	case string:
+		dst.Set(reflect.ValueOf(oneOrMore{v}))
+	case []any:
+		d.slice(path, v, dst)
+	default:
+		d.wrongType(path, "a string, or an array of them", v)
 	}
 }
 

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 )
 
@@ -51,55 +50,5 @@ func (d *decoder) time(path string, v any, dst reflect.Value) {
 		d.report.spoil(at, "want a date-time, got a string: %s", hint)
 	default:
 		d.report.spoil(at, "want a date-time such as 2027-01-31T18:00:00Z, got %s", typeName(v))
-	}
-}
-
-// wrongType reports that v is not what was wanted, with a hint for the ways in
-// which TOML is most often misunderstood.
-func (d *decoder) wrongType(path, want string, v any) {
-	hint := ""
-	switch v := v.(type) {
-	case string:
-		switch want {
-		case "an array":
-			hint = fmt.Sprintf(": write [%q]", v)
-		case "an integer", "true or false":
-			hint = ": write it without quotes"
-		}
-	case int64, float64, bool:
-		if want == "a string" {
-			hint = ": write it in quotes"
-		}
-	case map[string]any:
-		if want == "an array of tables" {
-			hint = fmt.Sprintf(": write [[%s]], with two brackets", path)
-		}
-	case []map[string]any:
-		if want == "a table" && !strings.HasSuffix(path, "]") {
-			hint = fmt.Sprintf(": write [%s], with one bracket", path)
-		}
-	}
-	d.report.spoil(place{d.doc, path}, "want %s, got %s%s", want, typeName(v), hint)
-}
-
-// typeName names the type of a TOML value.
-func typeName(v any) string {
-	switch v.(type) {
-	case string:
-		return "a string"
-	case int64:
-		return "an integer"
-	case float64:
-		return "a float"
-	case bool:
-		return "a boolean"
-	case time.Time:
-		return "a date or time"
-	case map[string]any:
-		return "a table"
-	case []map[string]any:
-		return "an array of tables"
-	default:
-		return "an array"
 	}
 }

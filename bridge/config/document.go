@@ -19,6 +19,8 @@ type document struct {
 	// lines maps key paths to lines. It serves messages only, nothing is
 	// decoded from it.
 	lines map[string]int
+	// comments are those that speak to ssobridge, in order.
+	comments []comment
 }
 
 // parseDocument parses a file. Its Problem is the first syntax error, which
@@ -30,7 +32,7 @@ func parseDocument(name string, data []byte) (*document, *Problem) {
 	if _, err := toml.Decode(string(data), &doc.table); err != nil {
 		return nil, syntaxProblem(name, data, err)
 	}
-	doc.lines = indexLines(data)
+	doc.lines, doc.comments = indexLines(data)
 	return doc, nil
 }
 
@@ -49,6 +51,9 @@ func syntaxProblem(name string, data []byte, err error) *Problem {
 // line returns the line of the key at path or, if the file does not have it,
 // of the innermost table around it that the file has.
 func (d *document) line(path string) int {
+	if line, ok := d.lines[path]; ok {
+		return line
+	}
 	for _, p := range prefixes(path) {
 		if line, ok := d.lines[p]; ok {
 			return line

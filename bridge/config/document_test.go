@@ -84,6 +84,51 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestComments: a comment to ssobridge is found wherever comments are, and never
+// within a text that looks like one.
+func TestComments(t *testing.T) {
+	tests := map[string]struct {
+		toml string
+		want []comment
+	}{
+		"above a key":    {"\n# ssobridge:x\na = 1\n", []comment{{2, "x", false, 3}}},
+		"above a header": {"#ssobridge: x y\n[a]\n##  ssobridge:z\n[[b]]\n", []comment{{1, "x y", false, 2}, {3, "z", false, 4}}},
+		"among others":   {"# a\n# ssobridge:x\n# b\n\t# ssobridge:y\n a = 1\n", []comment{{2, "x", false, 5}, {4, "y", false, 5}}},
+		"above nothing":  {"# ssobridge:x\n\na = 1\n# ssobridge:y\n# words", []comment{{1, "x", false, 0}, {4, "y", false, 0}}},
+		"behind":         {"a = 1 # ssobridge:x\n[b] # ssobridge:y\n", []comment{{1, "x", true, 2}, {2, "y", true, 0}}},
+		"in a list": {
+			"a = [ # ssobridge:1\n# ssobridge:2\n# ssobridge:3\n# ssobridge:4\n1, # ssobridge:5\n2 # ssobridge:6\n# ssobridge:7\n]\n",
+			[]comment{{1, "1", true, 5}, {2, "2", false, 5}, {3, "3", false, 5}, {4, "4", false, 5}, {5, "5", true, 6}, {6, "6", true, 8}, {7, "7", false, 8}},
+		},
+		"in a list in a list": {"a = [[\n# ssobridge:1\n1]]\n", []comment{{2, "1", false, 3}}},
+		"in an inline table":  {"a = {\n# ssobridge:1\nb = 1, # ssobridge:2\n}\n", []comment{{2, "1", false, 3}, {3, "2", true, 4}}},
+		"in no text": {
+			"a = '# ssobridge:1'\nb = \"\"\"\n# ssobridge:2\n\"\"\"\nc = \"# ssobridge:3\" # ssobridge:4\n'# ssobridge:5' = 1\n",
+			[]comment{{5, "4", true, 6}},
+		},
+		"of another kind": {"# ssobridge\n# see ssobridge:x\n# Ssobridge:x\na = 1 # ssobridge x\n", nil},
+		"byte order mark": {"\xef\xbb\xbf# ssobridge:x\r\na = 1\r\n", []comment{{1, "x", false, 2}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			doc, problem := parseDocument("x.toml", []byte(tt.toml))
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			if diff := cmp.Diff(tt.want, doc.comments, cmp.AllowUnexported(comment{})); diff != "" {
+				t.Errorf("comments (-want +got):\n%s", diff)
+			}
+			without, problem := parseDocument("x.toml", []byte(strings.ReplaceAll(tt.toml, "ssobridge:", "ssobridge-")))
+			if problem != nil {
+				t.Fatal(problem)
+			}
+			if diff := cmp.Diff(without.lines, doc.lines); !strings.Contains(tt.toml, "' = 1") && diff != "" {
+				t.Errorf("lines of keys, because of a comment (-without +with):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestNearestLine: a key that the file lacks is reported where it belongs.
 func TestNearestLine(t *testing.T) {
 	doc, problem := parseDocument("x.toml", []byte("\n[app.\"a.b\"]\n\n[[app.\"a.b\".rule]]\nrole = [\n1]\n"))

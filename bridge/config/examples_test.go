@@ -36,12 +36,12 @@ func TestShippedConfigs(t *testing.T) {
 				if len(app.Tests) == 0 {
 					t.Errorf("app.%s has no policy tests, and examples are copied", app.Name)
 				}
-				for _, rule := range app.Rules {
+				for _, rule := range app.Policy.Rules {
 					moments = append(moments, rule.After, rule.Until)
 				}
 			}
 			for _, at := range moments {
-				for _, failure := range c.RunTests(at) {
+				for _, failure := range c.FailedTests(at) {
 					t.Errorf("asked at %s: %s", at.Format(time.DateOnly), failure)
 				}
 			}
@@ -106,8 +106,9 @@ func TestExampleIsComplete(t *testing.T) {
 		"include", "server", "issuer", "groups", "adapter",
 		"app.NAME.host", "app.NAME.upstream", "app.NAME.issuer",
 		"app.NAME.issuers", "app.NAME.audience", "app.NAME.adapter",
-		"app.NAME.preserve_host", "app.NAME.timeout", "app.NAME.rule",
-		"app.NAME.test.name", "app.NAME.test.email", "app.NAME.test.subject", "app.NAME.test.groups", "app.NAME.test.want",
+		"app.NAME.preserve_host", "app.NAME.timeout", "app.NAME.match", "app.NAME.default_role", "app.NAME.rule",
+		"app.NAME.test.name", "app.NAME.test.issuer", "app.NAME.test.email", "app.NAME.test.subject", "app.NAME.test.groups",
+		"app.NAME.test.claims", "app.NAME.test.want", "app.NAME.test.want_attributes",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys missing from nearly nothing (-want +got):\n%s", diff)

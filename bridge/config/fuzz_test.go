@@ -31,6 +31,9 @@ func FuzzLoad(f *testing.F) {
 		c, err := Load(path)
 		if err == nil {
 			checkComplete(t, c)
+			for _, w := range c.Warnings(lintTime) {
+				checkProblem(t, Problem{w.File, w.Line, w.Key, w.Message})
+			}
 			return
 		}
 		var problems Problems
@@ -51,7 +54,7 @@ func checkComplete(t *testing.T, c *Config) {
 	}
 	for _, app := range c.Apps {
 		if app.Host == "" || app.Upstream == nil || len(app.Issuers) == 0 || app.AudienceOf(app.Issuers[0]) == "" ||
-			app.Mapper == nil || app.Adapter == nil || len(app.Rules) == 0 || app.Timeout <= 0 {
+			app.Mapper == nil || app.Adapter == nil || len(app.Policy.Rules) == 0 && app.Policy.DefaultRole == "" || app.Timeout <= 0 {
 			t.Errorf("app lacks something: %+v", app)
 		}
 	}

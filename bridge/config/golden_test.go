@@ -34,21 +34,25 @@ func TestInvalid(t *testing.T) {
 			for _, p := range problems {
 				checkProblem(t, p)
 			}
-			got := strings.ReplaceAll(err.Error()+"\n", dir, "")
-			golden := strings.TrimSuffix(file, ".toml") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("problems (-want +got):\n%s", diff)
-			}
+			checkGolden(t, strings.TrimSuffix(file, ".toml")+".golden", strings.ReplaceAll(err.Error()+"\n", dir, ""))
 		})
+	}
+}
+
+// checkGolden compares got with a golden file.
+func checkGolden(t *testing.T, golden, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", golden, diff)
 	}
 }
 

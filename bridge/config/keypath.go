@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ func joinKey(path, key string) string {
 }
 
 func joinIndex(path string, n int) string {
-	return fmt.Sprintf("%s[%d]", path, n)
+	return path + "[" + strconv.Itoa(n) + "]"
 }
 
 func isBareKey(key string) bool {

@@ -25,7 +25,15 @@ const (
 // anything is wrong with what they say, the error is Problems and there is no
 // Config.
 func Load(path string) (*Config, error) {
-	return load(path, builtinKinds(), adapter.Presets)
+	return load(path, builtinKinds(), adapter.Presets, true)
+}
+
+// LoadPolicy is Load for questions about apps, rules and adapters: it does not
+// read the keys and certificates that issuers name, which the machines where
+// people review and test a configuration need not have. With such a Config, no
+// assertion can be verified: an issuer has no Static keys.
+func LoadPolicy(path string) (*Config, error) {
+	return load(path, builtinKinds(), adapter.Presets, false)
 }
 
 // builtinKinds are the kinds of adapters; this is where one is added.
@@ -35,7 +43,7 @@ func builtinKinds() map[string]func() adapter.Options {
 	}
 }
 
-func load(path string, kinds map[string]func() adapter.Options, presets fs.FS) (*Config, error) {
+func load(path string, kinds map[string]func() adapter.Options, presets fs.FS, readKeys bool) (*Config, error) {
 	data, err := readRegular(path, maxConfigBytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading configuration: %w", err)
@@ -43,6 +51,7 @@ func load(path string, kinds map[string]func() adapter.Options, presets fs.FS) (
 	report := newReporter()
 	l := &loader{
 		path:    path,
+		keys:    readKeys,
 		now:     time.Now(),
 		report:  report,
 		names:   map[string]place{},
@@ -60,6 +69,9 @@ func load(path string, kinds map[string]func() adapter.Options, presets fs.FS) (
 	if problems := l.report.sorted(); problems != nil {
 		return nil, problems
 	}
+	for _, file := range l.files {
+		file.table = nil // decoded
+	}
 	return c, nil
 }
 
@@ -74,16 +86,20 @@ type entry[T any] struct {
 // tables of one file refer to those of another.
 type loader struct {
 	path    string
+	keys    bool      // whether to read the files of keys and certificates
 	now     time.Time // for what the passing of time will change
 	report  *reporter
 	names   map[string]place // "app.grafana", folded: where it is defined
 	main    *document
+	files   []*document // all of them
 	server  serverTable
 	issuers []entry[issuerTable]
 	lists   map[string][]string // the named group lists
 	groups  map[string]place    // where they are defined
-	apps    []entry[appTable]
-	catalog *catalog
+	// listsSpoilt: a [groups] could not be read at all, so any list may exist.
+	listsSpoilt bool
+	apps        []entry[appTable]
+	catalog     *catalog
 }
 
 // readAll reads the main file and its includes. It reports whether all of them
@@ -171,6 +187,7 @@ func escapeGlob(dir string) string {
 
 // add decodes a file and takes over its tables.
 func (l *loader) add(doc *document) fileTable {
+	l.files = append(l.files, doc)
 	var file fileTable
 	file.Server.setDefaults()
 	d := decoder{doc: doc, report: l.report}
@@ -186,7 +203,21 @@ func (l *loader) add(doc *document) fileTable {
 		l.lists[e.name] = append([]string{}, e.table...)
 		l.groups[e.name] = e.at
 	}
+	l.addSpoiltLists(doc)
 	return file
+}
+
+// addSpoiltLists makes the lists known that were refused, so that rules which
+// use them are not called wrong as well.
+func (l *loader) addSpoiltLists(doc *document) {
+	at := place{doc, "groups"}
+	l.listsSpoilt = l.listsSpoilt || l.report.isSpoilt(at)
+	lists, _ := doc.table["groups"].(map[string]any)
+	for name := range lists {
+		if _, ok := l.lists[name]; !ok {
+			l.lists[name], l.groups[name] = []string{}, at.key(name)
+		}
+	}
 }
 
 // entries returns the tables of one kind in the order of the file, without

@@ -19,7 +19,7 @@ import (
 )
 
 // write writes files into a new directory and returns the path of config.toml.
-func write(t *testing.T, files map[string]string) string {
+func write(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -50,6 +50,9 @@ func TestLoadFull(t *testing.T) {
 		Leeway: 0, MaxStale: time.Hour,
 		JWKSFile: "testdata/valid/keys/es256.json",
 	}
+	policy := func(rules ...mapping.Rule) mapping.Policy {
+		return mapping.Policy{Rules: rules, Match: mapping.MatchFirst}
+	}
 	want := &Config{
 		Path: path,
 		Server: Server{
@@ -66,23 +69,23 @@ func TestLoadFull(t *testing.T) {
 				Name: "wiki", Host: "wiki.example.com",
 				Upstream: &url.URL{Scheme: "https", Host: "wiki.internal:8443", Path: "/wiki"},
 				Issuers:  []*Issuer{staging}, Audience: "wiki", AdapterName: "our-headers", PreserveHost: false, Timeout: 5 * time.Second,
-				Rules:  []mapping.Rule{{Role: "user", Source: path + ":49"}},
+				Policy: policy(mapping.Rule{Role: "user", Source: path + ":49"}),
 				Source: path + ":40",
 			},
 			{
 				Name: "grafana", Host: "grafana.example.com",
 				Upstream: &url.URL{Scheme: "http", Host: "127.0.0.1:3000"},
 				Issuers:  []*Issuer{pomerium}, Audience: "", AdapterName: "grafana", PreserveHost: true, Timeout: time.Minute,
-				Rules: []mapping.Rule{
-					{Role: "Admin", Groups: []string{"@sre"}, NotGroups: []string{"interns"}, Source: path + ":57"},
-					{Role: "Editor", AllGroups: []string{"a", "b"}, Emails: []string{"*@example.com"},
+				Policy: policy(
+					mapping.Rule{Role: "Admin", Groups: []string{"@sre"}, NotGroups: []string{"interns"}, Source: path + ":57"},
+					mapping.Rule{Role: "Editor", AllGroups: []string{"a", "b"}, Emails: []string{"*@example.com"},
 						After: time.Date(2026, 1, 31, 17, 0, 0, 0, time.UTC), Until: time.Date(2027, 1, 31, 18, 0, 0, 0, time.UTC),
 						Source: path + ":62"},
-				},
+				),
 				Tests: []Test{
-					{Name: "on-call", Email: "ann@example.com", Subject: "u1", Groups: []string{"on-call@example.com"},
-						At: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Want: "Admin", Source: path + ":69"},
-					{Email: "bob@example.com", Want: "deny", Source: path + ":77"},
+					{Name: "on-call", Issuer: pomerium, Email: "ann@example.com", Subject: "u1", Groups: []string{"on-call@example.com"},
+						At: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Want: []string{"Admin"}, Source: path + ":69"},
+					{Issuer: pomerium, Email: "bob@example.com", Want: []string{}, Source: path + ":77"},
 				},
 				Source: path + ":51",
 			},
@@ -90,7 +93,7 @@ func TestLoadFull(t *testing.T) {
 				Name: "included", Host: "included.example.com",
 				Upstream: &url.URL{Scheme: "http", Host: "[::1]:3000"},
 				Issuers:  []*Issuer{staging}, Audience: "", AdapterName: "team-headers", PreserveHost: true, Timeout: time.Minute,
-				Rules:  []mapping.Rule{{Role: "user", Groups: []string{"@sre", "@team"}, Source: "testdata/valid/apps/team.toml:12"}},
+				Policy: policy(mapping.Rule{Role: "user", Groups: []string{"@sre", "@team"}, Source: "testdata/valid/apps/team.toml:12"}),
 				Source: "testdata/valid/apps/team.toml:7",
 			},
 		},
@@ -98,6 +101,8 @@ func TestLoadFull(t *testing.T) {
 	if diff := cmp.Diff(want, got,
 		cmpopts.IgnoreFields(Issuer{}, "Static"),
 		cmpopts.IgnoreFields(App{}, "Mapper", "Adapter"),
+		cmpopts.IgnoreUnexported(Config{}, App{}),
+		cmpopts.IgnoreFields(mapping.Policy{}, "Lists"),
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 	); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
@@ -114,7 +119,7 @@ func TestLoadFull(t *testing.T) {
 	if diff := cmp.Diff([]string{"X-Mail", "X-User", "Authorization"}, owned); diff != "" {
 		t.Errorf("headers that our-headers owns (-want +got):\n%s", diff)
 	}
-	if failures := got.RunTests(time.Now()); failures != nil {
+	if failures := got.FailedTests(time.Now()); len(failures) > 0 {
 		t.Errorf("policy tests: %v", failures)
 	}
 }
@@ -162,6 +167,104 @@ func TestLoadMissingFile(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "config.toml"))
 	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &Problems{}) {
 		t.Errorf("Load: %v, want a wrapped read error", err)
+	}
+}
+
+// TestLoadPolicyWithoutKeys: where people review a policy, there are neither
+// keys nor the directory for them.
+func TestLoadPolicyWithoutKeys(t *testing.T) {
+	path := write(t, map[string]string{"config.toml": `
+[server]
+cache_dir = "no-such-directory"
+[issuer.pomerium]
+public_key_file = "no-such-key.pem"
+[issuer.old]
+jwks_file = "no-such-keys.json"
+[issuer.tls]
+jwks_url         = "https://pomerium.example.com/jwks.json"
+ca_file          = "no-such-ca.pem"
+client_cert_file = "no-such-cert.pem"
+client_key_file  = "no-such-key.pem"
+[app.grafana]
+host     = "grafana.example.com"
+upstream = "http://127.0.0.1:3000"
+issuers  = ["pomerium", "old", "tls"]
+adapter  = "grafana"
+rule     = [{ role = "Viewer", groups = ["a"] }]
+test     = [{ issuer = "old", groups = ["a"], want = "Viewer" }]
+`})
+	c, err := LoadPolicy(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if results := c.RunTests(time.Now()); len(results) != 1 || !results[0].Passed() {
+		t.Errorf("policy tests: %v", results)
+	}
+	var problems Problems
+	if _, err := Load(path); !errors.As(err, &problems) || len(problems) < 5 {
+		t.Errorf("Load: %v", err)
+	}
+}
+
+// TestClaimsOfTests: a test's claims have the types that an assertion's have.
+func TestClaimsOfTests(t *testing.T) {
+	c, err := Load(write(t, map[string]string{"config.toml": minimal + `
+[[app.grafana.test]]
+want = "Viewer"
+[app.grafana.test.claims]
+text    = "a,b"
+flag    = true
+number  = 7
+share   = 0.5
+list    = [1, "a", [false]]
+object  = { deep.er = [{ a = 1 }, { b = 2 }] }
+"a.b"   = "dotted"
+[[app.grafana.test.claims.tables]]
+n = 1
+`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"text": "a,b", "flag": true, "number": 7.0, "share": 0.5, "list": []any{1.0, "a", []any{false}},
+		"object": map[string]any{"deep": map[string]any{"er": []any{map[string]any{"a": 1.0}, map[string]any{"b": 2.0}}}},
+		"a.b":    "dotted", "tables": []any{map[string]any{"n": 1.0}},
+	}
+	if diff := cmp.Diff(want, c.Apps[0].Tests[0].Claims); diff != "" {
+		t.Errorf("claims (-want +got):\n%s", diff)
+	}
+}
+
+// TestIgnoreCasePerIssuer: the same person in the same app gets in only by the
+// issuer that is said to be careless about case.
+func TestIgnoreCasePerIssuer(t *testing.T) {
+	c, err := Load(write(t, map[string]string{"config.toml": `
+[issuer.pomerium]
+jwks_url = "https://grafana.example.com/.well-known/pomerium/jwks.json"
+[issuer.entra]
+jwks_url    = "https://entra.example.com/.well-known/pomerium/jwks.json"
+ignore_case = true
+[app.grafana]
+host     = "grafana.example.com"
+upstream = "http://127.0.0.1:3000"
+issuers  = ["pomerium", "entra"]
+adapter  = "grafana"
+rule     = [{ role = "Viewer", groups = ["sre"] }]
+test     = [
+  { issuer = "entra", groups = ["SRE"], want = "Viewer" },
+  { issuer = "pomerium", groups = ["SRE"], want = "deny" },
+  { groups = ["SRE"], want = "deny" },
+]
+`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed := c.FailedTests(time.Now()); len(failed) > 0 {
+		t.Error(failed)
+	}
+	app := c.Apps[0]
+	if app.MapperOf(c.Issuers[0]) == app.MapperOf(c.Issuers[1]) || app.Mapper != app.MapperOf(app.Issuers[0]) || app.Policy.IgnoreCase {
+		t.Error("Mapper and Policy are not those of the first issuer, or shared by both")
 	}
 }
 

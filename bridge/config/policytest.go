@@ -3,57 +3,198 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
-// TestFailure is a policy test that did not get what it wants.
-type TestFailure struct {
-	// App is the app's name.
-	App string
+// TestResult is what became of one policy test.
+type TestResult struct {
+	App *App
 	// Number is the test's, counted from 1 in its app.
 	Number int
 	Test   Test
+	// At is when the person asked.
+	At time.Time
 	// Got is the decision.
 	Got mapping.Decision
+	// Problem says how Got differs from what the test wants; empty: it passed.
+	Problem string
 }
 
-// String is the failure as people read it:
+// Passed reports whether the decision was the wanted one.
+func (r TestResult) Passed() bool { return r.Problem == "" }
+
+// Key is the path of the test's key, "app.grafana.test[2]".
+func (r TestResult) Key() string {
+	return joinIndex(joinKey(joinKey("app", r.App.Name), "test"), r.Number)
+}
+
+// String is the result as people read it:
 // "file:line: app.grafana.test[2]: want "Admin", got "Editor" by rule[2] (file:line)".
-func (f TestFailure) String() string {
-	got := Deny
-	if f.Got.Allowed() {
-		got = f.Got.Role
-	}
-	reason := "because no rule matches"
-	if f.Got.Rule > 0 {
-		reason = fmt.Sprintf("by %s (%s)", f.Got.RuleName(), f.Got.Source)
-	}
+func (r TestResult) String() string {
 	name := ""
-	if f.Test.Name != "" {
-		name = fmt.Sprintf(" (%s)", f.Test.Name)
+	if r.Test.Name != "" {
+		name = fmt.Sprintf(" (%s)", r.Test.Name)
 	}
-	return fmt.Sprintf("%s: %s%s: want %q, got %q %s",
-		f.Test.Source, joinIndex(joinKey(joinKey("app", f.App), "test"), f.Number), name, f.Test.Want, got, reason)
+	return printable(fmt.Sprintf("%s: %s%s: %s", r.Test.Source, r.Key(), name, cmp.Or(r.Problem, "passed")))
 }
 
-// person is who the test is about.
-func (t Test) person() *verifier.Principal {
-	return &verifier.Principal{
-		Subject: cmp.Or(t.Subject, t.Email, "test"), // never empty in a real one
+// RunTests runs every app's policy tests, in the order of the file. Tests that
+// do not say when their person asks run at now.
+func (c *Config) RunTests(now time.Time) []TestResult {
+	var results []TestResult
+	for _, app := range c.Apps {
+		for i := range app.Tests {
+			results = append(results, app.runTest(i, now))
+		}
+	}
+	return results
+}
+
+// FailedTests returns those of the results of RunTests that are failures.
+func (c *Config) FailedTests(now time.Time) []TestResult {
+	return slices.DeleteFunc(c.RunTests(now), TestResult.Passed)
+}
+
+// runTest runs the app's test of index i.
+func (a *App) runTest(i int, now time.Time) TestResult {
+	t := a.Tests[i]
+	r := TestResult{App: a, Number: i + 1, Test: t, At: now}
+	if !t.At.IsZero() {
+		r.At = t.At
+	}
+	r.Got = a.decide(t, r.At)
+	r.Problem = t.problem(r.Got)
+	return r
+}
+
+// decide decides about the test's person.
+func (a *App) decide(t Test, at time.Time) mapping.Decision {
+	return a.MapperOf(t.Issuer).Map(a.person(t), at)
+}
+
+// unknownSubject is the subject of somebody in a test that does not say: a real
+// one is never empty, so rules for any subject hold, and those for one do not.
+const unknownSubject = "subject-not-given"
+
+// person is who a test is about.
+func (a *App) person(t Test) *verifier.Principal {
+	return a.Describe(t.Issuer, &verifier.Principal{
+		Subject: cmp.Or(t.Subject, unknownSubject),
 		Email:   t.Email,
 		Groups:  t.Groups,
-	}
+		Claims:  t.Claims,
+	})
 }
 
-// changesAfter returns when, after now, the decision on the test's person
-// becomes another; zero: never.
+// Describe returns p, somebody whom people describe instead of showing an
+// assertion, as an assertion of i for the app would present them: with the
+// claims that it would have besides those of p, so that rules on claims answer
+// as they do for a request. It does not change p.
+func (a *App) Describe(i *Issuer, p *verifier.Principal) *verifier.Principal {
+	described := *p
+	described.Claims = map[string]any{
+		"iss": i.ExpectedIssuer(a.Host), "aud": a.AudienceOf(i), "sub": p.Subject,
+	}
+	set := func(name, value string) {
+		if value != "" {
+			described.Claims[name] = value
+		}
+	}
+	set("email", p.Email)
+	set("name", p.Name)
+	if len(p.Groups) > 0 {
+		groups := make([]any, len(p.Groups))
+		for n, group := range p.Groups {
+			groups[n] = group
+		}
+		described.Claims["groups"] = groups
+	}
+	maps.Copy(described.Claims, p.Claims)
+	if name, ok := described.Claims["name"].(string); ok {
+		described.Name = name
+	}
+	return &described
+}
+
+// problem says how a decision differs from what the test wants.
+func (t Test) problem(got mapping.Decision) string {
+	if !sameSet(t.Want, got.Roles) {
+		return fmt.Sprintf("want %s, got %s %s", outcome(t.Want), outcome(got.Roles), by(got))
+	}
+	var problems []string
+	for _, name := range t.otherAttributes(got) {
+		want, is := fmt.Sprintf("attribute %s = %q", name, t.Attributes[name]), fmt.Sprintf("%q", got.Attributes[name])
+		if t.Attributes[name] == "" {
+			want = "no attribute " + name
+		}
+		if got.Attributes[name] == "" {
+			is = "none"
+		}
+		problems = append(problems, fmt.Sprintf("want %s, got %s", want, is))
+	}
+	if problems == nil {
+		return ""
+	}
+	return strings.Join(problems, "; ") + " " + by(got)
+}
+
+// otherAttributes names the attributes that are not as the test wants, sorted.
+// No rule sets an empty one, so a test that wants one wants none.
+func (t Test) otherAttributes(got mapping.Decision) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.Attributes)), func(name string) bool {
+		return got.Attributes[name] == t.Attributes[name]
+	})
+}
+
+// outcome names roles, or their absence, as a test's want does.
+func outcome(roles []string) string {
+	if len(roles) == 0 {
+		roles = []string{Deny}
+	}
+	return quoteList(roles)
+}
+
+// printable escapes what a terminal would act on or show as something else, and
+// keeps text on its line: anybody who may edit a file chooses names in it.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+func by(d mapping.Decision) string {
+	switch {
+	case d.Rule > 0:
+		return fmt.Sprintf("by %s (%s)", d.RuleName(), d.Source)
+	case d.Allowed():
+		return "by default_role"
+	}
+	return "because no rule matches"
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
+}
+
+// changesAfter returns when, after now, the outcome of the test becomes another;
+// zero: never, as far as the bounds of rules tell.
 func (a *App) changesAfter(t Test, now time.Time) time.Time {
 	var boundaries []time.Time
-	for _, r := range a.Rules {
+	for _, r := range a.Policy.Rules {
 		for _, b := range []time.Time{r.After, r.Until} {
 			if b.After(now) {
 				boundaries = append(boundaries, b)
@@ -61,30 +202,12 @@ func (a *App) changesAfter(t Test, now time.Time) time.Time {
 		}
 	}
 	slices.SortFunc(boundaries, time.Time.Compare)
-	role := a.Mapper.Map(t.person(), now).Role
+	boundaries = slices.CompactFunc(boundaries, time.Time.Equal)
+	before := t.problem(a.decide(t, now))
 	for _, b := range boundaries {
-		if a.Mapper.Map(t.person(), b).Role != role {
+		if t.problem(a.decide(t, b)) != before {
 			return b
 		}
 	}
 	return time.Time{}
-}
-
-// RunTests runs every app's policy tests and returns those that fail, in the
-// order of the file. Tests that do not say when their person asks run at now.
-func (c *Config) RunTests(now time.Time) []TestFailure {
-	var failures []TestFailure
-	for _, app := range c.Apps {
-		for i, t := range app.Tests {
-			at := t.At
-			if at.IsZero() {
-				at = now
-			}
-			got := app.Mapper.Map(t.person(), at)
-			if want := t.Want; want != got.Role && (want != Deny || got.Allowed()) {
-				failures = append(failures, TestFailure{App: app.Name, Number: i + 1, Test: t, Got: got})
-			}
-		}
-	}
-	return failures
 }

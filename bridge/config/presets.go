@@ -22,6 +22,17 @@ type Preset struct {
 	Setup       string
 	// Roles are the roles that the app knows; nil: any.
 	Roles []string
+	// Privileged are those that lint warns about giving away; nil: it goes by
+	// their names.
+	Privileged []string
+	// Versions are those of the app that it is for, Sources the addresses of what
+	// it was checked against, Warnings what can go wrong.
+	Versions string
+	Sources  []string
+	Warnings []string
+	// SessionCookies are the app's own: it may believe one, and so whoever it is
+	// from, before it believes what the bridge says.
+	SessionCookies []string
 	// Source is the preset's TOML file.
 	Source []byte
 }
@@ -68,7 +79,13 @@ func readPresets(kinds map[string]func() adapter.Options, files fs.FS) ([]Preset
 			Description: common.Description,
 			Setup:       common.Setup,
 			Roles:       common.Roles,
+			Privileged:  common.Privileged,
+			Versions:    common.Versions,
+			Sources:     common.Sources,
+			Warnings:    common.Warnings,
 			Source:      sources[name],
+
+			SessionCookies: common.SessionCookies,
 		})
 	}
 	if problems := r.sorted(); problems != nil {

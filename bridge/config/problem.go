@@ -51,6 +51,8 @@ type reporter struct {
 	// under a misspelt name. What is said of them later, such as "required",
 	// would be an echo of the mistake and not another one.
 	spoilt map[place]bool
+	// around are the keys that a spoilt one lies in, and itself.
+	around map[place]bool
 }
 
 // place is a key in a file.
@@ -63,41 +65,46 @@ func (p place) key(key string) place { return place{p.doc, joinKey(p.path, key)}
 
 func (p place) index(n int) place { return place{p.doc, joinIndex(p.path, n)} }
 
+// compare orders places by file and line.
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.doc.name, q.doc.name), cmp.Compare(p.doc.line(p.path), q.doc.line(q.path)))
+}
+
 // source is the place as people read it, "file:line".
 func (p place) source() string { return p.doc.source(p.path) }
 
 func newReporter() *reporter {
-	return &reporter{seen: map[Problem]bool{}, spoilt: map[place]bool{}}
+	return &reporter{seen: map[Problem]bool{}, spoilt: map[place]bool{}, around: map[place]bool{}}
 }
 
 // add reports a problem with the key at path, unless the key is spoilt.
 func (r *reporter) add(at place, format string, args ...any) {
-	for _, path := range prefixes(at.path) {
-		if r.spoilt[place{at.doc, path}] {
-			return
-		}
+	if !r.isSpoilt(at) {
+		r.record(at.doc.problem(at.path, format, args...))
 	}
-	r.record(at.doc.problem(at.path, format, args...))
 }
 
 // mute keeps problems of a key quiet that follow from one of another key.
-func (r *reporter) mute(at place) { r.spoilt[at] = true }
+func (r *reporter) mute(at place) {
+	r.spoilt[at] = true
+	for _, path := range prefixes(at.path) {
+		r.around[place{at.doc, path}] = true
+	}
+}
 
 // spoil reports a problem with the key at path and keeps later ones quiet.
 func (r *reporter) spoil(at place, format string, args ...any) {
 	r.add(at, format, args...)
-	r.spoilt[at] = true
+	r.mute(at)
+}
+
+// isSpoilt reports whether the key at path is spoilt, or one that it lies in.
+func (r *reporter) isSpoilt(at place) bool {
+	return len(r.spoilt) > 0 && slices.ContainsFunc(prefixes(at.path), func(path string) bool { return r.spoilt[place{at.doc, path}] })
 }
 
 // spoiltBelow reports whether a key at path or below is spoilt.
-func (r *reporter) spoiltBelow(at place) bool {
-	for s := range r.spoilt {
-		if s.doc == at.doc && slices.Contains(prefixes(s.path), at.path) {
-			return true
-		}
-	}
-	return false
-}
+func (r *reporter) spoiltBelow(at place) bool { return r.around[at] }
 
 // record adds a problem once, however many ways lead to it: apps share named
 // lists and adapters.

@@ -45,7 +45,7 @@ func (l *loader) applySource(at place, t *issuerTable) {
 		return
 	case !known:
 		l.report.mute(at.key("jwks_url"))
-		l.report.add(at.key("source"), "%q is not known%s", t.Source, unknownOf(t.Source, sortedKeys(all)))
+		l.report.add(at.key("source"), "%q is not known%s", t.Source, Instead(t.Source, sortedKeys(all)))
 		return
 	case t.DiscoveryURL != "":
 		defaults = sourceDefaults{header: "Authorization", algorithms: []string{verifier.ES256, verifier.RS256}}

@@ -47,6 +47,7 @@ type issuerTable struct {
 	ClientCert    string        `toml:"client_cert_file"`
 	ClientKey     string        `toml:"client_key_file"`
 	InsecureHTTP  bool          `toml:"insecure_http"`
+	IgnoreCase    bool          `toml:"ignore_case"`
 }
 
 type appTable struct {
@@ -58,18 +59,26 @@ type appTable struct {
 	Adapter      string         `toml:"adapter"`
 	PreserveHost bool           `toml:"preserve_host"`
 	Timeout      time.Duration  `toml:"timeout"`
+	Match        string         `toml:"match"`
+	DefaultRole  string         `toml:"default_role"`
 	Rules        []mapping.Rule `toml:"rule"`
 	Tests        []testTable    `toml:"test"`
 }
 
 type testTable struct {
-	Name    string    `toml:"name"`
-	Email   string    `toml:"email"`
-	Subject string    `toml:"subject"`
-	Groups  []string  `toml:"groups"`
-	At      time.Time `toml:"at"`
-	Want    string    `toml:"want"`
+	Name       string            `toml:"name"`
+	Issuer     string            `toml:"issuer"`
+	Email      string            `toml:"email"`
+	Subject    string            `toml:"subject"`
+	Groups     []string          `toml:"groups"`
+	Claims     map[string]any    `toml:"claims"`
+	At         time.Time         `toml:"at"`
+	Want       oneOrMore         `toml:"want"`
+	Attributes map[string]string `toml:"want_attributes"`
 }
+
+// oneOrMore is a string or an array of them.
+type oneOrMore []string
 
 // optionsTable are the keys that every preset and every [adapter.NAME] may
 // have; the others are those of its kind.
@@ -79,6 +88,13 @@ type optionsTable struct {
 	Description string   `toml:"description"`
 	Setup       string   `toml:"setup"`
 	Roles       []string `toml:"roles"`
+	Privileged  []string `toml:"privileged"`
+
+	// What people should know before they put the app behind the bridge.
+	Versions       string   `toml:"versions"`
+	Sources        []string `toml:"sources"`
+	Warnings       []string `toml:"warnings"`
+	SessionCookies []string `toml:"session_cookies"`
 }
 
 func (t *serverTable) setDefaults() {
@@ -102,5 +118,5 @@ func (t *issuerTable) setDefaults() {
 }
 
 func (t *appTable) setDefaults() {
-	*t = appTable{PreserveHost: true, Timeout: time.Minute}
+	*t = appTable{PreserveHost: true, Timeout: time.Minute, Match: string(mapping.MatchFirst)}
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +15,7 @@ import (
 // validate checks the tables and builds the Config from them. What it returns
 // counts only if nothing was reported.
 func (l *loader) validate() *Config {
-	c := &Config{Path: l.path, Server: l.validServer()}
+	c := &Config{Path: l.path, Server: l.validServer(), files: l.files, lists: l.lists, listsAt: l.groups}
 	issuers := map[string]*Issuer{}
 	for _, e := range l.issuers {
 		issuers[e.name] = l.validIssuer(e)
@@ -67,6 +66,9 @@ func (l *loader) validCacheDir(at place, written string) string {
 		return ""
 	}
 	dir := resolvePath(at, written)
+	if !l.keys {
+		return dir
+	}
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
@@ -132,10 +134,11 @@ func (l *loader) checkPositive(at place, d time.Duration, example string) {
 	}
 }
 
-// checkNotBlank reports a key that is written, but as "".
+// checkNotBlank reports a key that is written, but as "", which would be taken
+// for a key that is left out.
 func (l *loader) checkNotBlank(at place, value, instead string) {
 	if value == "" && at.doc.has(at.path) {
-		l.report.add(at, "empty: %s", instead)
+		l.report.spoil(at, "empty: %s", instead)
 	}
 }
 
@@ -214,19 +217,11 @@ func roleProblem(role string) string {
 	case role == "":
 		return "a role without a name"
 	case role == Deny:
-		return fmt.Sprintf("no role can be called %q: tests use the word for no role", Deny)
+		return fmt.Sprintf("no role can be called %q: a rule that denies says deny = true", Deny)
 	case strings.ContainsFunc(role, unicode.IsControl), strings.TrimSpace(role) != role:
 		return fmt.Sprintf("%q has control characters, or white space around it", role)
 	}
 	return ""
-}
-
-// unknownOf says that a value is none of those there are.
-func unknownOf(value string, known []string) string {
-	if hint := didYouMean(value, known); hint != "" {
-		return hint
-	}
-	return ": " + thereAre(slices.Sorted(slices.Values(known)))
 }
 
 // thereAre lists what there is.

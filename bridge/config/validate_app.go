@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
-	"unicode"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/mapping"
@@ -23,42 +21,30 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 		AdapterName:  t.Adapter,
 		PreserveHost: t.PreserveHost,
 		Timeout:      t.Timeout,
-		Rules:        t.Rules,
-		Source:       at.source(),
+		Policy: mapping.Policy{
+			Rules: t.Rules, Lists: l.lists, Match: mapping.Match(t.Match), DefaultRole: t.DefaultRole,
+		},
+		Source: at.source(),
+		at:     at,
 	}
 	l.checkNotBlank(at.key("audience"), t.Audience, "leave the key out to expect the app's host")
+	l.checkNotBlank(at.key("default_role"), t.DefaultRole, "name a role, or leave the key out to deny whomever no rule grants one")
 	l.checkPositive(at.key("timeout"), t.Timeout, "60s")
 	l.checkAudience(at, a)
 
-	opened := l.openAdapter(at.key("adapter"), a)
-	a.Adapter = opened.adapter
-	for i := range a.Rules {
+	for i := range a.Policy.Rules {
 		rule := at.key("rule").index(i + 1)
-		a.Rules[i].Source = rule.source()
-		l.checkRole(rule.key("role"), a.Rules[i].Role, a.AdapterName, opened.roles)
+		a.Policy.Rules[i].Source = rule.source()
+		l.checkNotBlank(rule.key("when"), a.Policy.Rules[i].When, "write an expression, or leave the key out")
 	}
-	a.Mapper = l.compile(at, a.Rules)
-	a.Tests = l.validTests(at.key("test"), t, opened.roles)
+	l.compile(at, a)
+	opened := l.openAdapter(at.key("adapter"), a)
+	a.Adapter, a.privileged = opened.adapter, opened.privileged
+	l.checkRoles(at, a, opened.roles)
+	l.checkAttributes(at, a)
+	a.Tests = l.validTests(at, t, a, opened.roles)
 	l.checkTimeless(at.key("test"), a)
 	return a
-}
-
-// checkTimeless refuses tests that will fail one day by themselves: a file that
-// is good today must not keep the bridge from starting the day after a grant
-// has ended.
-func (l *loader) checkTimeless(at place, a *App) {
-	if a.Mapper == nil {
-		return
-	}
-	for i, t := range a.Tests {
-		if !t.At.IsZero() {
-			continue
-		}
-		if change := a.changesAfter(t, l.now); !change.IsZero() {
-			l.report.add(at.index(i+1), "the decision changes at %s, and the test would keep the file from loading then: "+
-				"say when the person asks, such as at = %s", change.UTC().Format(time.RFC3339), l.now.UTC().Truncate(time.Hour).Format(time.RFC3339))
-		}
-	}
 }
 
 // validHost returns a host in the form in which requests are compared with it.
@@ -145,7 +131,7 @@ func (l *loader) validAppIssuers(at place, t appTable, issuers map[string]*Issue
 	for n, name := range t.Issuers {
 		switch i := issuers[name]; {
 		case i == nil:
-			l.report.add(several.index(n+1), "no issuer is called %q%s", name, unknownOf(name, sortedKeys(issuers)))
+			l.report.spoil(several.index(n+1), "no issuer is called %q%s", name, Instead(name, sortedKeys(issuers)))
 		case slices.Contains(list, i):
 			l.report.add(several.index(n+1), "%q is listed twice", name)
 		default:
@@ -163,7 +149,7 @@ func (l *loader) validAppIssuer(at place, name string, issuers map[string]*Issue
 	case len(known) == 0: // reported once for all apps
 		return nil
 	case name != "":
-		l.report.add(at, "no issuer is called %q%s", name, unknownOf(name, known))
+		l.report.add(at, "no issuer is called %q%s", name, Instead(name, known))
 		return nil
 	case len(known) == 1 && !at.doc.has(at.path):
 		return issuers[known[0]]
@@ -182,78 +168,9 @@ func (l *loader) openAdapter(at place, a *App) opened {
 		l.report.add(at, "%s", l.catalog.unknown(a.AdapterName))
 		return opened{}
 	}
-	return l.catalog.open(a.AdapterName, adapter.Env{App: a.Name, Host: a.Host}, at)
-}
-
-// checkRole holds a role against the app's vocabulary: apps take a role that
-// they do not know for anything from "no change" to their default.
-func (l *loader) checkRole(at place, role, adapterName string, vocabulary []string) {
-	switch problem := roleProblem(role); {
-	case role == "": // mapping says it
-	case problem != "":
-		l.report.add(at, "%s", problem)
-	case len(vocabulary) > 0 && !slices.Contains(vocabulary, role):
-		hint := ": " + thereAre(vocabulary)
-		if near, ok := nearest(role, vocabulary); ok && strings.EqualFold(role, near) {
-			hint = didYouMean(role, vocabulary)
-		}
-		l.report.add(at, "adapter %q has no role %q%s", adapterName, role, hint)
+	env := adapter.Env{App: a.Name, Host: a.Host, ReadSecrets: l.keys}
+	if a.Mapper != nil {
+		env.Grants = &adapter.Grants{Roles: a.Mapper.Roles(), SeveralRoles: a.Mapper.SeveralRoles(), Attributes: a.Mapper.Attributes()}
 	}
-}
-
-func (l *loader) compile(app place, rules []mapping.Rule) *mapping.Mapper {
-	if len(rules) == 0 {
-		l.report.add(app.key("rule"), "none, so nobody could enter: add an [[%s.rule]] with a role", app.path)
-		return nil
-	}
-	if l.report.spoiltBelow(app.key("rule")) {
-		return nil // a rule that lost a condition makes others seem unreachable
-	}
-	m, err := mapping.Compile(mapping.Policy{Rules: rules, Lists: l.lists})
-	problems := allErrors[*mapping.RuleError](err)
-	for _, e := range problems {
-		at, isList := l.groups[e.Key]
-		if e.Rule > 0 || !isList {
-			at = app.key("rule").index(e.Rule).key(e.Key)
-		}
-		l.report.add(at, "%s", e.Problem)
-	}
-	if err != nil && problems == nil {
-		l.report.add(app.key("rule"), "%v", err)
-	}
-	return m
-}
-
-func (l *loader) validTests(at place, t appTable, vocabulary []string) []Test {
-	known := append([]string{Deny}, vocabulary...)
-	for _, rule := range t.Rules {
-		if !slices.Contains(known, rule.Role) {
-			known = append(known, rule.Role)
-		}
-	}
-	var tests []Test
-	for i, test := range t.Tests {
-		at := at.index(i + 1)
-		switch {
-		case test.Want == "":
-			l.report.add(at.key("want"), "missing: name the role that the person shall get, or %q", Deny)
-		case !slices.Contains(known, test.Want):
-			l.report.add(at.key("want"), "no rule grants a role %q%s", test.Want, unknownOf(test.Want, known))
-		}
-		if test.Email != "" && !isEmail(test.Email) {
-			l.report.add(at.key("email"), "%q is no email address, so no assertion can hold it", test.Email)
-		}
-		tests = append(tests, Test{
-			Name: test.Name, Email: test.Email, Subject: test.Subject, Groups: test.Groups,
-			At: test.At, Want: test.Want, Source: at.source(),
-		})
-	}
-	return tests
-}
-
-// isEmail reports whether a verified principal could have this email.
-func isEmail(s string) bool {
-	local, domain, _ := strings.Cut(s, "@")
-	return local != "" && domain != "" && !strings.Contains(domain, "@") && !strings.ContainsAny(s, " ,") &&
-		!strings.ContainsFunc(s, unicode.IsControl)
+	return l.catalog.open(a.AdapterName, env, at)
 }

@@ -46,6 +46,7 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 		PublicKeyFile: resolvePath(at, t.PublicKeyFile),
 		CAFile:        resolvePath(at, t.CAFile),
 		InsecureHTTP:  t.InsecureHTTP,
+		IgnoreCase:    t.IgnoreCase,
 
 		ClientCertFile: resolvePath(at, t.ClientCert),
 		ClientKeyFile:  resolvePath(at, t.ClientKey),
@@ -72,7 +73,7 @@ func (l *loader) checkAlgorithms(at place, algorithms []string) {
 	}
 	for i, a := range algorithms {
 		if known := []string{verifier.ES256, verifier.RS256}; !slices.Contains(known, a) {
-			l.report.add(at.index(i+1), "%q is not accepted%s", a, unknownOf(a, known))
+			l.report.add(at.index(i+1), "%q is not accepted%s", a, Instead(a, known))
 		}
 	}
 }
@@ -147,6 +148,9 @@ func (l *loader) checkJWKSURL(at place, i *Issuer) {
 }
 
 func (l *loader) readKeys(at place, i *Issuer, path string, parse func([]byte) ([]verifier.Key, error)) []verifier.Key {
+	if !l.keys {
+		return nil
+	}
 	data, err := readRegular(path, maxKeyBytes)
 	if err != nil {
 		l.report.add(at, "%v", err)
@@ -167,6 +171,9 @@ func (l *loader) readKeys(at place, i *Issuer, path string, parse func([]byte) (
 func (l *loader) checkCAFile(at place, i *Issuer) {
 	if !i.Fetched() {
 		l.report.add(at, "has no effect without jwks_url or discovery_url: remove it")
+		return
+	}
+	if !l.keys {
 		return
 	}
 	data, err := readRegular(i.CAFile, maxKeyBytes)
@@ -192,6 +199,8 @@ func (l *loader) checkClientCert(at place, i *Issuer) {
 		return
 	case !i.Fetched():
 		l.report.add(cert, "has no effect without jwks_url or discovery_url: remove it")
+		return
+	case !l.keys:
 		return
 	}
 	l.checkSecretFile(key, i.ClientKeyFile)

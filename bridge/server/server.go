@@ -168,7 +168,7 @@ func (s *server) load(ctx context.Context) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if failures := c.RunTests(time.Now()); len(failures) > 0 {
+	if failures := c.FailedTests(time.Now()); len(failures) > 0 {
 		return nil, &TestsFailedError{failures}
 	}
 	p, err := s.state.build(c, s.metrics)
@@ -185,12 +185,22 @@ func (s *server) load(ctx context.Context) (*config.Config, error) {
 	}
 	s.state.commit(p)
 	s.metrics.Reloaded(true, time.Now())
+	s.logWarnings(c)
 	return c, nil
+}
+
+// logWarnings says what in the configuration is probably not meant. It is in
+// force all the same: a reload must not fail because a grant has ended.
+func (s *server) logWarnings(c *config.Config) {
+	for _, w := range c.Warnings(time.Now()) {
+		s.o.Log.Warn("strange in the configuration", "code", w.Code, "source", fmt.Sprintf("%s:%d", w.File, w.Line),
+			"key", w.Key, "problem", w.Message)
+	}
 }
 
 // TestsFailedError is why a configuration with failing policy tests is not
 // put in force.
-type TestsFailedError struct{ Failures []config.TestFailure }
+type TestsFailedError struct{ Failures []config.TestResult }
 
 func (e *TestsFailedError) Error() string {
 	lines := []string{fmt.Sprintf("%d of the configuration's policy tests failed", len(e.Failures))}

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type run struct {
 	t      *testing.T
 	issuer *verifiertest.Issuer
+	iss    string // of its assertions; "": as Pomerium does
 	jwks   *httptest.Server
 	app    *httptest.Server
 	path   string
@@ -135,7 +136,7 @@ func (r *run) request(ctx context.Context) (*http.Response, error) {
 	}
 	q.Host = "wiki.example.com"
 	q.Header.Set("X-Pomerium-Jwt-Assertion", r.issuer.Assertion(verifiertest.Claims{
-		Audience: "wiki.example.com", Subject: "ann-id", Email: "ann@example.com",
+		Issuer: r.iss, Audience: "wiki.example.com", Subject: "ann-id", Email: "ann@example.com",
 	}))
 	return r.client.Do(q)
 }

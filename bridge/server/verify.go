@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,26 +11,109 @@ import (
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
-// VerifyAssertion verifies one assertion as app a of c would, for commands. It
+// VerifyAssertion verifies one assertion as each of apps, which are of c, would,
+// for commands, and returns those that accept it, with the issuer it is from. It
 // fetches the issuers' keys first if they are not in a file.
-func VerifyAssertion(ctx context.Context, c *config.Config, a *config.App, assertion string) (*verifier.Principal, error) {
-	var first error
-	for _, i := range a.Issuers {
-		keys, err := FetchKeys(ctx, i)
-		if err != nil {
-			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
-		}
-		v, err := bridge.NewVerifier(keys, c, a, i, time.Now)
-		if err != nil {
-			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
-		}
-		p, err := v.Verify(ctx, assertion)
-		if err == nil {
-			return p, nil
-		}
-		if first == nil {
-			first = err
+//
+// If none accepts it, the error names the app that comes nearest, which is the
+// one that it was made for, and wraps that app's *verifier.Error; or it says
+// which keys could not be had.
+func VerifyAssertion(ctx context.Context, c *config.Config, apps []*config.App, assertion string) ([]bridge.Visit, error) {
+	var (
+		accepted []bridge.Visit
+		best     *refusal
+		keys     = make(commandKeys)
+	)
+	for _, a := range apps {
+		p, i, ref := keys.verify(ctx, c, a, assertion)
+		switch {
+		case ref == nil:
+			accepted = append(accepted, bridge.Visit{App: a, Issuer: i, Principal: p})
+		case best == nil || ref.nearness() > best.nearness():
+			best = ref
 		}
 	}
-	return nil, first
+	switch {
+	case accepted != nil || best == nil:
+		return accepted, nil
+	case len(apps) > 1:
+		return nil, fmt.Errorf("none of the %d apps accepts this assertion; the nearest: %w", len(apps), best)
+	}
+	return nil, best
+}
+
+// refusal is why an app refuses an assertion, or cannot tell.
+type refusal struct {
+	app string
+	err error
+}
+
+func (r *refusal) Error() string {
+	if _, refused := errors.AsType[*verifier.Error](r.err); refused {
+		return fmt.Sprintf("app %s would refuse this assertion: %v", r.app, r.err)
+	}
+	return fmt.Sprintf("whether app %s would refuse this assertion cannot be told: %v", r.app, r.err)
+}
+
+func (r *refusal) Unwrap() error { return r.err }
+
+// nearness is how far an assertion got. One for another app is of the wrong
+// issuer or for the wrong audience; where several issuers are asked, all but one
+// lack its key, and that one, if its keys cannot be had, is the one to look at.
+func (r *refusal) nearness() int {
+	e, refused := errors.AsType[*verifier.Error](r.err)
+	if !refused {
+		return 1
+	}
+	switch e.Reason {
+	case verifier.ReasonKeyUnknown:
+		return 0
+	case verifier.ReasonKeysUnavailable:
+		return 1
+	case verifier.ReasonIssuer:
+		return 2
+	case verifier.ReasonAudience:
+		return 3
+	}
+	return 4
+}
+
+// commandKeys are issuers' keys, each fetched at most once.
+type commandKeys map[*config.Issuer]func() (verifier.KeySource, error)
+
+func (k commandKeys) of(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
+	known, ok := k[i]
+	if !ok {
+		keys, err := FetchKeys(ctx, i)
+		known = func() (verifier.KeySource, error) { return keys, err }
+		k[i] = known
+	}
+	return known()
+}
+
+// verify asks a's issuers in turn.
+func (k commandKeys) verify(ctx context.Context, c *config.Config, a *config.App, assertion string) (*verifier.Principal, *config.Issuer, *refusal) {
+	var best *refusal
+	for _, i := range a.Issuers {
+		p, err := k.verifyBy(ctx, c, a, i, assertion)
+		if err == nil {
+			return p, i, nil
+		}
+		if ref := (&refusal{a.Name, err}); best == nil || ref.nearness() > best.nearness() {
+			best = ref
+		}
+	}
+	return nil, nil, best
+}
+
+func (k commandKeys) verifyBy(ctx context.Context, c *config.Config, a *config.App, i *config.Issuer, assertion string) (*verifier.Principal, error) {
+	keys, err := k.of(ctx, i)
+	if err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
+	}
+	v, err := bridge.NewVerifier(keys, c, a, i, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
+	}
+	return v.Verify(ctx, assertion)
 }

@@ -33,7 +33,7 @@ TOML, with what to set in the app itself; it is also what to start one's own
 		if structured {
 			list := make([]presetJSON, len(presets))
 			for i, p := range presets {
-				list[i] = presetJSON{p.Name, p.Kind, p.Description, p.Roles, p.Setup}
+				list[i] = presetJSONOf(p)
 			}
 			err = writeJSON(cmd.OutOrStdout(), list)
 		} else {
@@ -55,6 +55,19 @@ type presetJSON struct {
 	Description string   `json:"description"`
 	Roles       []string `json:"roles"` // null: any
 	Setup       string   `json:"setup"`
+	Privileged  []string `json:"privileged"` // null: by their names
+	Versions    string   `json:"versions"`
+	Sources     []string `json:"sources"`
+	Warnings    []string `json:"warnings"`
+
+	SessionCookies []string `json:"session_cookies"`
+}
+
+func presetJSONOf(p config.Preset) presetJSON {
+	return presetJSON{
+		p.Name, p.Kind, p.Description, p.Roles, p.Setup, p.Privileged, p.Versions,
+		append([]string{}, p.Sources...), append([]string{}, p.Warnings...), append([]string{}, p.SessionCookies...),
+	}
 }
 
 func printPresets(w io.Writer, presets []config.Preset) error {
@@ -92,7 +105,7 @@ func newAdaptersShow() *cobra.Command {
 			return &exit{exitUsage, err}
 		}
 		if structured {
-			err = writeJSON(cmd.OutOrStdout(), presetJSON{p.Name, p.Kind, p.Description, p.Roles, p.Setup})
+			err = writeJSON(cmd.OutOrStdout(), presetJSONOf(p))
 		} else {
 			_, err = cmd.OutOrStdout().Write(p.Source)
 		}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,26 +13,35 @@ import (
 )
 
 func newCheck() *cobra.Command {
-	var path string
+	var (
+		path   string
+		strict bool
+	)
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check a configuration and run its policy tests",
 		Long: `Check a configuration as serve would load it, and run its policy tests.
 
 Every problem is printed at once, as file:line: key: what is wrong and what would
-be right. Exit code 2 means that the configuration is wrong, 1 that a policy test
-failed.`,
-		Example: "  ssobridge check --config ssobridge.toml",
+be right. A warning is about something that works and is probably not meant. A
+comment right above its line silences it, by the code at its end:
+
+  # ssobridge:ignore CODE: why it is meant
+
+Exit code 2 means that the configuration is wrong, 1 that a policy test failed,
+or with --strict that there is a warning.`,
+		Example: "  ssobridge check --config ssobridge.toml\n  ssobridge check --strict --format json",
 		Args:    cobra.NoArgs,
 	}
 	configFlag(cmd, &path)
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit with 1 if there is a warning")
 	asJSON := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		structured, err := asJSON()
 		if err != nil {
 			return err
 		}
-		r, err := check(path)
+		r, err := check(path, strict)
 		if err != nil && structured {
 			r.Problems, err = []checkProblem{{File: path, Message: err.Error()}}, nil
 			r.problems = config.Problems{{File: path}} // for the exit code
@@ -48,7 +59,7 @@ failed.`,
 			return &exit{exitNo, err}
 		case len(r.Problems) > 0:
 			return &exit{exitUsage, nil}
-		case len(r.Failures) > 0:
+		case !r.OK:
 			return &exit{exitNo, nil}
 		}
 		return nil
@@ -64,9 +75,11 @@ type checkResult struct {
 	Rules    int            `json:"rules"`
 	Tests    int            `json:"tests"`
 	Problems []checkProblem `json:"problems"`
+	Warnings []checkWarning `json:"warnings"`
 	Failures []failedTest   `json:"failed_tests"`
-	failures []config.TestFailure
 	problems config.Problems
+	warnings []config.Warning
+	failures []config.TestResult
 }
 
 type checkProblem struct {
@@ -76,20 +89,28 @@ type checkProblem struct {
 	Message string `json:"message"`
 }
 
+type checkWarning struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Key     string `json:"key,omitempty"` // of a comment: none
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
 type failedTest struct {
-	App    string `json:"app"`
-	Test   int    `json:"test"`
-	Name   string `json:"name,omitempty"`
-	Source string `json:"source"`
-	Want   string `json:"want"`
-	Got    string `json:"got"`
-	Rule   string `json:"rule"`
+	App    string   `json:"app"`
+	Test   int      `json:"test"`
+	Name   string   `json:"name,omitempty"`
+	Source string   `json:"source"`
+	Want   []string `json:"want"` // empty: denied
+	Got    []string `json:"got"`
+	Rule   string   `json:"rule"`
 }
 
 // check loads the configuration. The error is one of reading it; problems in it
 // are a result.
-func check(path string) (checkResult, error) {
-	r := checkResult{Config: path, Problems: []checkProblem{}, Failures: []failedTest{}}
+func check(path string, strict bool) (checkResult, error) {
+	r := checkResult{Config: path, Problems: []checkProblem{}, Warnings: []checkWarning{}, Failures: []failedTest{}}
 	c, err := config.Load(path)
 	if errors.As(err, &r.problems) {
 		for _, p := range r.problems {
@@ -102,18 +123,22 @@ func check(path string) (checkResult, error) {
 	}
 	r.Apps = len(c.Apps)
 	for _, a := range c.Apps {
-		r.Rules += len(a.Rules)
+		r.Rules += len(a.Policy.Rules)
 		r.Tests += len(a.Tests)
 	}
-	r.failures = c.RunTests(time.Now())
-	for _, f := range r.failures {
-		got := config.Deny
-		if f.Got.Allowed() {
-			got = f.Got.Role
-		}
-		r.Failures = append(r.Failures, failedTest{f.App, f.Number, f.Test.Name, f.Test.Source, f.Test.Want, got, f.Got.RuleName()})
+	now := time.Now()
+	r.warnings = c.Warnings(now)
+	for _, w := range r.warnings {
+		r.Warnings = append(r.Warnings, checkWarning(w))
 	}
-	r.OK = len(r.failures) == 0
+	r.failures = c.FailedTests(now)
+	for _, f := range r.failures {
+		r.Failures = append(r.Failures, failedTest{
+			f.App.Name, f.Number, f.Test.Name, f.Test.Source,
+			append([]string{}, f.Test.Want...), append([]string{}, f.Got.Roles...), f.Got.RuleName(),
+		})
+	}
+	r.OK = len(r.failures) == 0 && (len(r.warnings) == 0 || !strict)
 	return r, nil
 }
 
@@ -122,16 +147,32 @@ func (r *checkResult) print(w io.Writer) error {
 	for _, problem := range r.problems {
 		p.printf("%s\n", problem)
 	}
+	for _, warning := range r.warnings {
+		p.printf("%s\n", warning)
+	}
 	for _, failure := range r.failures {
 		p.printf("%s\n", failure)
 	}
-	switch {
-	case len(r.problems) > 0:
-		p.printf("%s\n", plural(len(r.problems), "problem"))
-	case len(r.failures) > 0:
-		p.printf("%d of %s failed\n", len(r.failures), plural(r.Tests, "policy test"))
-	default:
-		p.printf("%s: ok: %s, %s, %s passed\n", r.Config, plural(r.Apps, "app"), plural(r.Rules, "rule"), plural(r.Tests, "policy test"))
-	}
+	p.printf("%s\n", r.summary())
 	return p.err
+}
+
+func (r *checkResult) summary() string {
+	if n := len(r.problems); n > 0 {
+		return plural(n, "problem")
+	}
+	var parts []string
+	if n := len(r.failures); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s failed", n, plural(r.Tests, "policy test")))
+	} else {
+		parts = append(parts, plural(r.Apps, "app"), plural(r.Rules, "rule"), plural(r.Tests, "policy test")+" passed")
+	}
+	if n := len(r.warnings); n > 0 {
+		parts = append(parts, plural(n, "warning"))
+	}
+	outcome := ""
+	if r.OK {
+		outcome = "ok: "
+	}
+	return r.Config + ": " + outcome + strings.Join(parts, ", ")
 }

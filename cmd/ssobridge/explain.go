@@ -1,15 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,60 +16,65 @@ import (
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/server"
-	"github.com/ssobridge/ssobridge/verifier"
 )
 
 // explainFlags are the flags of explain.
 type explainFlags struct {
-	config, app, email, subject, name, assertion, at string
-	groups                                           []string
+	config, app, role, issuer, assertion, at string
+
+	person bridge.Person
+	claims []string
 }
+
+// personFlags are those that describe a person.
+var personFlags = []string{"email", "group", "subject", "name", "claim"}
 
 func newExplain() *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Say what somebody gets in an app, and why",
+		Short: "Say what somebody gets in an app and why, or who could get a role",
 		Long: `Say what somebody gets in an app, and why: the decision, what every rule answered,
-and exactly what the app would receive. Nothing is sent to the app.
+and exactly what the app would receive. Nothing is sent to the app. Without --app,
+say it of every app. With --role alone, say who could get that role; with a person
+as well, whether they get it, and which condition they lack.
 
-The person is described by --email, --group and so on, or by an assertion, which
-is verified with the issuer's keys first. Exit code 1 means that they do not get in.`,
+The person is described by --email, --group and so on, which needs no keys, or by
+an assertion, which is verified with the issuer's keys first.
+
+Exit code 1 means that they get into none of the apps, or do not get the role.`,
 		Example: `  ssobridge explain --app grafana --email ann@example.com --group sre@example.com
+  ssobridge explain --email ann@example.com --claim department=support
   ssobridge explain --app grafana --email bob@example.com --at 2027-02-01T00:00:00Z
-  ssobridge explain --app grafana --assertion assertion.txt --format json`,
+  ssobridge explain --role Admin
+  ssobridge explain --role Admin --email bob@example.com --group dev
+  ssobridge explain --assertion assertion.txt --format json`,
 		Args: cobra.NoArgs,
 	}
 	configFlag(cmd, &f.config)
 	asJSON := formatFlag(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&f.app, "app", "", "`NAME` of the app; may be left out where there is only one")
-	flags.StringVar(&f.email, "email", "", "the person's `EMAIL`")
-	flags.StringArrayVar(&f.groups, "group", nil, "a `GROUP` of the person, exactly as the identity provider names it; repeatable")
-	flags.StringVar(&f.subject, "subject", "", "the person's `SUBJECT`, for adapters that send it")
-	flags.StringVar(&f.name, "name", "", "the person's display `NAME`")
-	flags.StringVar(&f.assertion, "assertion", "", "`FILE` with an assertion instead of a description; - for standard input")
-	flags.StringVar(&f.at, "at", "", "decide as at this `TIME`, such as 2027-01-31T18:00:00Z; default: now")
-	cmd.MarkFlagsMutuallyExclusive("assertion", "email")
-	cmd.MarkFlagsMutuallyExclusive("assertion", "group")
-	cmd.MarkFlagsMutuallyExclusive("assertion", "subject")
-	cmd.MarkFlagsMutuallyExclusive("assertion", "name")
-	cmd.MarkFlagsOneRequired("assertion", "email", "group", "subject")
+	f.register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		structured, err := asJSON()
 		if err != nil {
 			return err
 		}
-		e, err := f.explain(cmd.Context(), cmd.InOrStdin())
+		if err := f.check(cmd); err != nil {
+			return &exit{exitUsage, err}
+		}
+		a, err := f.answer(cmd.Context(), cmd.InOrStdin())
 		if err != nil {
 			return err
 		}
 		if structured {
-			err = writeJSON(cmd.OutOrStdout(), e)
+			err = writeJSON(cmd.OutOrStdout(), a.json)
 		} else {
-			err = printExplanation(cmd.OutOrStdout(), e)
+			w := bufio.NewWriter(cmd.OutOrStdout())
+			p := &printer{w: w}
+			a.print(p)
+			err = cmp.Or(p.err, w.Flush())
 		}
-		if err != nil || !e.Allowed() {
+		if err != nil || !a.yes {
 			return &exit{exitNo, err}
 		}
 		return nil
@@ -78,52 +82,155 @@ is verified with the issuer's keys first. Exit code 1 means that they do not get
 	return cmd
 }
 
-func (f *explainFlags) explain(ctx context.Context, stdin io.Reader) (*bridge.Explanation, error) {
-	at := time.Now()
-	if f.at != "" {
-		var err error
-		if at, err = time.Parse(time.RFC3339, f.at); err != nil {
-			return nil, &exit{exitUsage, fmt.Errorf("--at is %q; write a time such as 2027-01-31T18:00:00Z", f.at)}
-		}
+func (f *explainFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.app, "app", "", "`NAME` of the app; default: all of them")
+	flags.StringVar(&f.role, "role", "", "a `ROLE` in the app: who could get it, or whether the person does")
+	flags.StringVar(&f.person.Email, "email", "", "the person's `EMAIL`")
+	flags.StringArrayVar(&f.person.Groups, "group", nil, "a `GROUP` of the person, exactly as the identity provider names it; repeatable")
+	flags.StringVar(&f.person.Subject, "subject", "", "the person's `SUBJECT`, the sub claim")
+	flags.StringVar(&f.person.Name, "name", "", "the person's display `NAME`")
+	flags.StringArrayVar(&f.claims, "claim", nil, "another claim as `NAME=VALUE`; VALUE is text, or JSON: true, 7, '[\"a\", \"b\"]', '\"true\"'; repeatable")
+	flags.StringVar(&f.issuer, "issuer", "", "`NAME` of the issuer that the person comes from; default: the first of the app")
+	flags.StringVar(&f.assertion, "assertion", "", "`FILE` with an assertion instead of a description; - for standard input")
+	flags.StringVar(&f.at, "at", "", "decide as at this `TIME`, such as 2027-01-31T18:00:00Z; default: now")
+	for _, name := range append([]string{"issuer"}, personFlags...) {
+		cmd.MarkFlagsMutuallyExclusive("assertion", name)
 	}
-	c, err := config.Load(f.config)
-	if err != nil {
-		return nil, &exit{exitUsage, err}
-	}
-	a, err := pickApp(c, f.app)
-	if err != nil {
-		return nil, &exit{exitUsage, err}
-	}
-	p := &verifier.Principal{
-		// A real subject is never empty.
-		Subject: cmp.Or(f.subject, f.email, "subject"), Email: f.email, Name: f.name, Groups: f.groups,
-	}
-	if f.assertion != "" {
-		if p, err = f.verify(ctx, c, a, stdin); err != nil {
-			return nil, err
-		}
-	}
-	e := bridge.Explain(ctx, a, p, at)
-	return &e, nil
+	cmd.MarkFlagsOneRequired(append([]string{"assertion", "role"}, personFlags...)...)
 }
 
-// verify reads and verifies the assertion of --assertion.
-func (f *explainFlags) verify(ctx context.Context, c *config.Config, a *config.App, stdin io.Reader) (*verifier.Principal, error) {
+// check refuses flags that say nothing, such as those of an unset variable: they
+// would ask about somebody else.
+func (f *explainFlags) check(cmd *cobra.Command) error {
+	for _, name := range []string{"app", "role", "email", "subject", "name", "issuer", "assertion"} {
+		if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
+			return fmt.Errorf("--%s is empty; give it a value, or leave it out", name)
+		}
+	}
+	if f.issuer != "" && !f.aboutPerson() {
+		return errors.New("--issuer says where a person comes from; describe the person too, such as by --email")
+	}
+	for _, claim := range f.claims {
+		if err := f.person.AddClaim(claim); err != nil {
+			return err
+		}
+	}
+	return f.person.Check()
+}
+
+func (f *explainFlags) aboutPerson() bool {
+	return f.person.Email != "" || f.person.Subject != "" || f.person.Name != "" || f.person.Groups != nil || f.claims != nil
+}
+
+// explained is an answer in both formats; yes is for the exit code.
+type explained struct {
+	json  any
+	print func(*printer)
+	yes   bool
+}
+
+func (f *explainFlags) answer(ctx context.Context, stdin io.Reader) (*explained, error) {
+	at, err := f.time()
+	if err != nil {
+		return nil, err
+	}
+	load := config.LoadPolicy
+	if f.assertion != "" {
+		load = config.Load
+	}
+	c, err := load(f.config)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
+	apps := c.Apps
+	if f.app != "" {
+		a, err := pickApp(c, f.app)
+		if err != nil {
+			return nil, &exit{exitUsage, err}
+		}
+		apps = []*config.App{a}
+	}
+	if f.role != "" && f.assertion == "" && !f.aboutPerson() {
+		h, err := bridge.ExplainRole(apps, f.role, at)
+		if err != nil {
+			return nil, &exit{exitUsage, fmt.Errorf("--role: %w", err)}
+		}
+		return &explained{h, func(p *printer) { printRoleHolders(p, h) }, true}, nil
+	}
+	person, visits, err := f.visits(ctx, c, apps, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if f.role != "" {
+		r, err := bridge.ExplainRoleOf(ctx, person, visits, f.role, at)
+		if err != nil {
+			return nil, &exit{exitUsage, fmt.Errorf("--role: %w", err)}
+		}
+		return &explained{r, func(p *printer) { printRoleOfPerson(p, r) }, r.Has}, nil
+	}
+	r := bridge.ExplainPerson(ctx, person, visits, at)
+	switch {
+	case len(apps) == 1:
+		return &explained{r.Apps[0], func(p *printer) { printExplanation(p, &r.Apps[0]) }, r.Reached() > 0}, nil
+	case f.assertion != "":
+		return &explained{r, func(p *printer) { printAccepted(p, r, len(apps)) }, r.Reached() > 0}, nil
+	}
+	return &explained{r, func(p *printer) { printReach(p, r) }, r.Reached() > 0}, nil
+}
+
+func (f *explainFlags) time() (time.Time, error) {
+	if f.at == "" {
+		return time.Now(), nil
+	}
+	at, err := time.Parse(time.RFC3339, f.at)
+	if err != nil {
+		return at, &exit{exitUsage, fmt.Errorf("--at is %q; write a time such as 2027-01-31T18:00:00Z", f.at)}
+	}
+	return at, nil
+}
+
+// visits returns who the question is about, and where they go: to the apps that
+// accept the assertion, or to all.
+func (f *explainFlags) visits(ctx context.Context, c *config.Config, apps []*config.App, stdin io.Reader) (bridge.Person, []bridge.Visit, error) {
+	if f.assertion == "" {
+		from, err := f.from(c, apps)
+		if err != nil {
+			return f.person, nil, &exit{exitUsage, fmt.Errorf("--issuer: %w", err)}
+		}
+		return f.person, f.person.Visits(apps, from), nil
+	}
 	assertion, err := readAssertion(stdin, []string{f.assertion})
 	if err != nil {
-		return nil, &exit{exitUsage, err}
+		return f.person, nil, &exit{exitUsage, err}
 	}
-	p, err := server.VerifyAssertion(ctx, c, a, assertion)
-	var refusal *verifier.Error
-	switch {
-	case errors.As(err, &refusal):
-		return nil, &exit{exitNo, fmt.Errorf("app %s would refuse this assertion: %w", a.Name, err)}
-	case err != nil:
-		return nil, &exit{exitNo, fmt.Errorf("whether app %s would refuse this assertion cannot be told: %w", a.Name, err)}
+	visits, err := server.VerifyAssertion(ctx, c, apps, assertion)
+	if err != nil {
+		return f.person, nil, &exit{exitNo, err}
 	}
-	return p, nil
+	return bridge.PersonOf(visits[0].Principal), visits, nil
 }
 
+// from returns the issuer of --issuer, or nil.
+func (f *explainFlags) from(c *config.Config, apps []*config.App) (*config.Issuer, error) {
+	if f.issuer == "" {
+		return nil, nil //nolint:nilnil // each app's first
+	}
+	issuers, whose := c.Issuers, "there is"
+	if len(apps) == 1 {
+		issuers, whose = apps[0].Issuers, fmt.Sprintf("app %s has", apps[0].Name)
+	}
+	var names []string
+	for _, i := range issuers {
+		if i.Name == f.issuer {
+			return i, nil
+		}
+		names = append(names, i.Name)
+	}
+	return nil, fmt.Errorf("%s no issuer %q%s", whose, f.issuer, config.Instead(f.issuer, names))
+}
+
+// pickApp returns the app of a name; "" is the only one.
 func pickApp(c *config.Config, name string) (*config.App, error) {
 	names := make([]string, len(c.Apps))
 	for i, a := range c.Apps {
@@ -134,41 +241,10 @@ func pickApp(c *config.Config, name string) (*config.App, error) {
 	}
 	switch {
 	case name != "":
-		return nil, fmt.Errorf("--app: no app %q; there are %s", name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("--app: no app is called %q%s", name, config.Instead(name, names))
 	case len(c.Apps) == 1:
 		return c.Apps[0], nil
 	default:
-		return nil, errors.New("--app: which one? There are " + strings.Join(names, ", "))
+		return nil, errors.New("--app: which one? There are " + strings.Join(slices.Sorted(slices.Values(names)), ", "))
 	}
-}
-
-func printExplanation(w io.Writer, e *bridge.Explanation) error {
-	p := printer{w: w}
-	if e.Allowed() {
-		p.printf("%s: allowed as %s, because %s\n", e.App, strings.Join(e.Roles, ", "), e.Reason)
-	} else {
-		p.printf("%s: denied, because %s\n", e.App, e.Reason)
-	}
-	p.printf("\nRules, in order:\n")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	rows := printer{w: t}
-	for _, s := range e.Steps {
-		detail := s.Detail
-		if s.Condition != "" {
-			detail = s.Condition + ": " + detail
-		}
-		rows.printf("  %s\t%s\t%s\t%s\t%s\n", s.Rule, s.Role, s.Verdict, detail, s.Source)
-	}
-	p.err = cmp.Or(p.err, rows.err, t.Flush())
-	if e.Allowed() {
-		p.printf("\n%s receives:\n", e.Upstream)
-		for _, name := range slices.Sorted(maps.Keys(e.Header)) {
-			p.printf("  %s: %s\n", name, e.Header[name])
-		}
-		for _, name := range e.Cookies {
-			p.printf("  cookie %s\n", name)
-		}
-	}
-	p.printf("\nRemoved from every request, in any spelling: %s\n", strings.Join(e.Strip, ", "))
-	return p.err
 }

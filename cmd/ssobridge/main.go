@@ -93,7 +93,7 @@ Exit codes: 0 success; 1 a "no" (failed test, denied, refused assertion);
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newExplain(), newInspect(), newKeys(), newAdapters(), newDemo(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newTest(), newExplain(), newDiff(), newInspect(), newKeys(), newAdapters(), newDemo(), newVersion())
 	return root
 }
 

@@ -186,18 +186,18 @@ func TestConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failures := c.RunTests(time.Now()); len(failures) > 0 {
+	if failures := c.FailedTests(time.Now()); len(failures) > 0 {
 		t.Errorf("policy tests fail: %v", failures)
 	}
 	f := configFile{text: string(text)}
 	for _, a := range c.Apps {
-		for i, r := range a.Rules {
+		for i, r := range a.Policy.Rules {
 			name := fmt.Sprintf("rule[%d]", i+1)
 			if got := f.rule(a.Name, name); !strings.Contains(got, `= "`+r.Role+`"`) {
 				t.Errorf("%s of %s is quoted as %q", name, a.Name, got)
 			}
 		}
-		if got := f.rule(a.Name, fmt.Sprintf("rule[%d]", len(a.Rules)+1)); got != "" {
+		if got := f.rule(a.Name, fmt.Sprintf("rule[%d]", len(a.Policy.Rules)+1)); got != "" {
 			t.Errorf("a rule that is not there is quoted as %q", got)
 		}
 	}

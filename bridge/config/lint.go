@@ -1,0 +1,94 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Warning is something that is allowed, and probably not meant.
+type Warning struct {
+	// File and Line are where to change it, Key is the path of the key; empty for
+	// a comment.
+	File string
+	Line int
+	Key  string
+	// Code is what kind of warning it is, one of the Lint constants.
+	Code string
+	// Message says what is strange and what would be right.
+	Message string
+}
+
+// String is the warning as people read it:
+// "file:line: warning: key: message [code]".
+func (w Warning) String() string {
+	key := w.Key
+	if key != "" {
+		key += ": "
+	}
+	return fmt.Sprintf("%s:%d: warning: %s%s [%s]", w.File, w.Line, key, w.Message, w.Code)
+}
+
+// The codes of warnings.
+const (
+	// LintShadowedRule: a rule changes nothing, because of another one.
+	LintShadowedRule = "shadowed-rule"
+	// LintExpiredUntil: a rule's until has passed.
+	LintExpiredUntil = "expired-until"
+	// LintGroupID: a rule names a group by its ID in a directory.
+	LintGroupID = "group-id"
+	// LintGroupLookalike: two groups are spelt nearly the same.
+	LintGroupLookalike = "group-lookalike"
+	// LintEveryonePrivileged: everybody gets a privileged role.
+	LintEveryonePrivileged = "everyone-privileged"
+	// LintOpenDefault: an app with privileged roles lets everybody in.
+	LintOpenDefault = "open-default"
+	// LintUnusedList: no rule uses a list of groups.
+	LintUnusedList = "unused-list"
+	// LintListInTest: a test's person is in a group that is called like a list.
+	LintListInTest = "list-in-test"
+	// LintBadIgnore: a comment that would silence warnings is wrong.
+	LintBadIgnore = "bad-ignore"
+	// LintUnusedIgnore: a comment silences nothing.
+	LintUnusedIgnore = "unused-ignore"
+)
+
+// lints are the codes that a comment can silence.
+func lints() []string {
+	return []string{
+		LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest, LintOpenDefault,
+		LintShadowedRule, LintUnusedList,
+	}
+}
+
+// Warnings returns what in a valid configuration is probably not meant, sorted
+// by file and line. A comment right above the line silences it:
+//
+//	# ssobridge:ignore CODE: why it is meant
+func (c *Config) Warnings(now time.Time) []Warning {
+	l := &linter{config: c, now: now}
+	for _, a := range c.Apps {
+		l.app(a)
+	}
+	l.lists()
+	l.lookalikes()
+	l.silence()
+	slices.SortFunc(l.warnings, func(a, b Warning) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Code, b.Code),
+			cmp.Compare(a.Message, b.Message))
+	})
+	return l.warnings
+}
+
+type linter struct {
+	config   *Config
+	now      time.Time
+	warnings []Warning
+}
+
+func (l *linter) warn(at place, code, format string, args ...any) {
+	l.warnings = append(l.warnings, Warning{
+		File: at.doc.name, Line: at.doc.line(at.path), Key: at.path, Code: code, Message: fmt.Sprintf(format, args...),
+	})
+}

@@ -1,0 +1,215 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// TestOptions says which policy tests to run, and what to report of them.
+type TestOptions struct {
+	// Apps are the names of the apps; none: all.
+	Apps []string
+	// Run selects the tests whose name or key, "app.grafana.test[2]", it matches;
+	// nil: all.
+	Run *regexp.Regexp
+	// At is when people ask in tests that do not say; zero: Now.
+	At time.Time
+	// Now is the time.
+	Now time.Time
+	// Coverage asks for the report's Coverage, and MinCoverage for at least so
+	// much of it, in percent.
+	Coverage    bool
+	MinCoverage int
+}
+
+// TestReport is what became of policy tests. It can be written in the formats
+// that programs read.
+type TestReport struct {
+	// Config is the file, as it was given to Load.
+	Config string
+	// Problems are what is wrong with the file; if there are any, no test has
+	// been run.
+	Problems Problems
+	// Tests are the ones that were run, in the order of the file.
+	Tests []ReportedTest
+	// Coverage is nil unless it was asked for.
+	Coverage *Coverage
+}
+
+// ReportedTest is a test's result with what helps to understand a failure.
+type ReportedTest struct {
+	TestResult
+	// Why are sentences about the rules that decided, and about those that were
+	// expected to; nil if the test passed.
+	Why []string
+	// Explain is a command line for a shell that says more; empty if the test
+	// passed, or if no command line can say who the person is.
+	Explain string
+}
+
+// ReportTests runs the tests that o selects. It is an error to ask for an app
+// that there is not, or to select nothing where there is something: a misspelt
+// name would pass for a test that passed. A configuration without tests has an
+// empty report.
+func (c *Config) ReportTests(o TestOptions) (*TestReport, error) {
+	apps, err := c.appsNamed(o.Apps)
+	if err != nil {
+		return nil, err
+	}
+	at := o.At
+	if at.IsZero() {
+		at = o.Now
+	}
+	r := &TestReport{Config: c.Path}
+	why := newReasons(c.Path, !o.At.IsZero())
+	for _, app := range apps {
+		for i := range app.Tests {
+			if !o.selects(app, i) {
+				continue
+			}
+			t := ReportedTest{TestResult: app.runTest(i, at)}
+			if !t.Passed() {
+				t.Why, t.Explain = why.of(t.TestResult), why.command(t.TestResult)
+			}
+			r.Tests = append(r.Tests, t)
+		}
+	}
+	if len(r.Tests) == 0 && (o.Run != nil || len(o.Apps) > 0) {
+		return nil, o.selectsNothing(apps)
+	}
+	if o.Coverage {
+		r.Coverage = cover(apps, r.Tests, o.MinCoverage)
+	}
+	return r, nil
+}
+
+// NotTested is the report on a configuration that could not be loaded.
+func NotTested(path string, err error) *TestReport {
+	r := &TestReport{Config: path}
+	if !errors.As(err, &r.Problems) {
+		r.Problems = Problems{{File: path, Message: err.Error()}}
+	}
+	return r
+}
+
+// problemLine is the problem as people read it, be it one of the file as a whole.
+func problemLine(p Problem) string {
+	if p.Line == 0 {
+		return p.Message
+	}
+	return p.String()
+}
+
+// appsNamed returns the apps of these names in the order of the file; of none,
+// all.
+func (c *Config) appsNamed(names []string) ([]*App, error) {
+	if len(names) == 0 {
+		return c.Apps, nil
+	}
+	known := make([]string, len(c.Apps))
+	for i, app := range c.Apps {
+		known[i] = app.Name
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("no app %q%s", name, Instead(name, known))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(c.Apps), func(a *App) bool { return !slices.Contains(names, a.Name) }), nil
+}
+
+func (o *TestOptions) selects(app *App, i int) bool {
+	return o.Run == nil || o.Run.MatchString(app.Tests[i].Name) ||
+		o.Run.MatchString(TestResult{App: app, Number: i + 1}.Key())
+}
+
+func (o *TestOptions) selectsNothing(apps []*App) error {
+	n := 0
+	for _, app := range apps {
+		n += len(app.Tests)
+	}
+	of := "the configuration"
+	if len(o.Apps) > 0 {
+		of = "app " + strings.Join(o.Apps, ", ")
+	}
+	if n == 0 {
+		return fmt.Errorf("no policy tests in %s", of)
+	}
+	return fmt.Errorf("none of the %s of %s has a name or a key, such as %q, that matches %q",
+		count(n, "policy test"), of, firstKey(apps), o.Run)
+}
+
+func firstKey(apps []*App) string {
+	i := slices.IndexFunc(apps, func(a *App) bool { return len(a.Tests) > 0 })
+	return TestResult{App: apps[i], Number: 1}.Key()
+}
+
+// OK reports whether all tests passed, and enough rules were exercised.
+func (r *TestReport) OK() bool {
+	return len(r.Problems) == 0 && r.Failed() == 0 && (r.Coverage == nil || r.Coverage.OK())
+}
+
+// Failed counts the tests that failed.
+func (r *TestReport) Failed() int {
+	n := 0
+	for _, t := range r.Tests {
+		if !t.Passed() {
+			n++
+		}
+	}
+	return n
+}
+
+// Summary is the report in one line: "2 apps, 14 tests: 13 passed, 1 failed".
+func (r *TestReport) Summary() string {
+	switch {
+	case len(r.Problems) > 0:
+		return count(len(r.Problems), "problem")
+	case len(r.Tests) == 0:
+		return "no policy tests"
+	}
+	apps := map[*App]bool{}
+	for _, t := range r.Tests {
+		apps[t.App] = true
+	}
+	failed := r.Failed()
+	return fmt.Sprintf("%s, %s: %d passed, %d failed", count(len(apps), "app"), count(len(r.Tests), "test"), len(r.Tests)-failed, failed)
+}
+
+// Advice is what follows the result of a failed test, in lines: why, and how to
+// find out more.
+func (t ReportedTest) Advice() []string {
+	var lines []string
+	for _, why := range t.Why {
+		lines = append(lines, printable(why))
+	}
+	if t.Explain != "" {
+		lines = append(lines, "look closer: "+t.Explain)
+	}
+	return lines
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// fileLine takes "file:line" apart.
+func fileLine(source string) (file string, line int) {
+	i := strings.LastIndexByte(source, ':')
+	if i < 0 {
+		return source, 0
+	}
+	line, err := strconv.Atoi(source[i+1:])
+	if err != nil {
+		return source, 0
+	}
+	return source[:i], line
+}

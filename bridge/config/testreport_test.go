@@ -1,0 +1,200 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ofTests is a configuration of two apps, the first with every kind of rule.
+const ofTests = `
+[issuer.pomerium]
+jwks_url = "https://grafana.example.com/.well-known/pomerium/jwks.json"
+[app.grafana]
+host     = "grafana.example.com"
+upstream = "http://127.0.0.1:3000"
+adapter  = "grafana"
+[[app.grafana.rule]] # line 8
+deny   = true
+groups = ["suspended"]
+[[app.grafana.rule]] # line 11
+role   = "Viewer"
+emails = ["*@example.com"]
+[[app.grafana.rule]] # line 14
+role   = "Editor"
+groups = ["dev"]
+[[app.grafana.rule]] # line 17
+deny   = true
+groups = ["guests"]
+[[app.grafana.rule]] # line 20
+role = "Admin"
+[app.wiki]
+host         = "wiki.example.com"
+upstream     = "http://127.0.0.1:3001"
+adapter      = "many"
+default_role = "guest"
+match        = "all"
+[adapter.many]
+kind = "headers"
+[adapter.many.header]
+X-Roles = { from = "roles", join = "," }
+X-Org   = { attribute = "org_id" }
+[[app.wiki.rule]] # line 33
+role       = "reader"
+groups     = ["staff"]
+attributes = { org_id = "1" }
+[[app.wiki.rule]] # line 37
+role   = "writer"
+groups = ["writers"]
+until  = 2026-06-01T00:00:00Z
+[[app.wiki.rule]] # line 41
+attributes = { org_id = "2" }
+groups     = ["second"]
+[[app.wiki.rule]] # line 44
+deny   = true
+groups = ["suspended"]
+`
+
+// beforeTests is a moment at which every rule of ofTests holds.
+var beforeTests = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// report runs the tests of ofTests and more TOML.
+func report(t *testing.T, more string, o TestOptions) *TestReport {
+	t.Helper()
+	o.Now = beforeTests
+	r, err := loadTests(t, more).ReportTests(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func loadTests(t *testing.T, more string) *Config {
+	t.Helper()
+	t.Chdir(filepath.Dir(write(t, map[string]string{"config.toml": ofTests + more})))
+	c, err := LoadPolicy("config.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestSelectTests(t *testing.T) {
+	const tests = `
+[[app.grafana.test]]
+name = "guests stay out"
+groups = ["guests"]
+want = "deny"
+[[app.grafana.test]]
+want = "Admin"
+[[app.wiki.test]]
+name = "guests read"
+want = "guest"
+`
+	for _, tc := range []struct {
+		apps      []string
+		run, want string
+	}{
+		{want: "app.grafana.test[1] app.grafana.test[2] app.wiki.test[1]"},
+		{apps: []string{"wiki"}, want: "app.wiki.test[1]"},
+		{apps: []string{"wiki", "grafana", "wiki"}, want: "app.grafana.test[1] app.grafana.test[2] app.wiki.test[1]"},
+		{run: "guests", want: "app.grafana.test[1] app.wiki.test[1]"},
+		{run: "^guests.*out$", want: "app.grafana.test[1]"},
+		{run: `^app\.grafana\.test\[2\]$`, want: "app.grafana.test[2]"},
+		{apps: []string{"wiki"}, run: "guests", want: "app.wiki.test[1]"},
+		{apps: []string{"wki"}, want: `no app "wki": did you mean "wiki"?`},
+		{apps: []string{"wiki", ""}, want: `no app "": there are "grafana" and "wiki"`},
+		{run: "gests", want: `none of the 3 policy tests of the configuration has a name or a key, such as "app.grafana.test[1]", that matches "gests"`},
+		{apps: []string{"wiki"}, run: "out", want: `none of the 1 policy test of app wiki has a name or a key, such as "app.wiki.test[1]", that matches "out"`},
+	} {
+		o := TestOptions{Apps: tc.apps, Now: beforeTests}
+		if tc.run != "" {
+			o.Run = regexp.MustCompile(tc.run)
+		}
+		var got []string
+		r, err := loadTests(t, tests).ReportTests(o)
+		if err != nil {
+			got = append(got, err.Error())
+		} else {
+			for _, test := range r.Tests {
+				got = append(got, test.Key())
+			}
+		}
+		if got := strings.Join(got, " "); got != tc.want {
+			t.Errorf("%q %s:\ngot  %s\nwant %s", tc.apps, tc.run, got, tc.want)
+		}
+	}
+}
+
+// Where there is no test there is nothing to misspell, but asking for some is a
+// mistake.
+func TestSelectTestsWhereThereAreNone(t *testing.T) {
+	c := loadTests(t, "")
+	if r, err := c.ReportTests(TestOptions{Now: beforeTests}); err != nil || !r.OK() || r.Summary() != "no policy tests" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for want, o := range map[string]TestOptions{
+		"no policy tests in the configuration": {Run: regexp.MustCompile("x")},
+		"no policy tests in app wiki":          {Apps: []string{"wiki"}},
+	} {
+		if _, err := c.ReportTests(o); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// Tests that do not say when their person asks do so at the time of the options.
+func TestReportAt(t *testing.T) {
+	const tests = `
+[[app.wiki.test]]
+groups = ["writers"]
+at = 2026-05-31T23:59:59Z
+want = "writer"
+[[app.wiki.test]]
+want = "guest"
+`
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := report(t, tests, TestOptions{At: at})
+	if !r.OK() || r.Tests[0].At.Equal(at) || !r.Tests[1].At.Equal(at) {
+		t.Errorf("%+v", r.Tests)
+	}
+	if r = report(t, tests, TestOptions{}); !r.Tests[1].At.Equal(beforeTests) {
+		t.Errorf("without one: %s", r.Tests[1].At)
+	}
+}
+
+func TestReportJSON(t *testing.T) {
+	r := report(t, hostileTests, TestOptions{Coverage: true})
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(r.JSON()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		OK             bool
+		Passed, Failed int
+		Tests          []struct {
+			Name, Problem string
+			Passed        bool
+			Want, Got     []string
+		}
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.OK || got.Passed != len(hostileNames) || got.Failed != len(hostileNames) {
+		t.Errorf("%+v", got)
+	}
+	for i, test := range got.Tests {
+		passed := i%2 == 0
+		if test.Name != hostileNames[i/2] || test.Passed != passed || (test.Problem == "") != passed || test.Want == nil || test.Got == nil {
+			t.Errorf("test %d: %+v", i, test)
+		}
+	}
+	if bytes.Contains(b.Bytes(), []byte("null")) {
+		t.Errorf("a list is null:\n%s", b.Bytes())
+	}
+}

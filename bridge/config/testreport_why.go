@@ -1,0 +1,300 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/mapping"
+)
+
+// maxReasons bounds what is said of one failure.
+const maxReasons = 8
+
+// reasons says why tests failed.
+type reasons struct {
+	config string
+	at     bool // the time is part of the question
+	alone  map[*mapping.Mapper]*soloists
+}
+
+func newReasons(config string, at bool) *reasons {
+	return &reasons{config: config, at: at, alone: map[*mapping.Mapper]*soloists{}}
+}
+
+// of says which rules decided otherwise than the test wants, and what kept those
+// back that would have decided so.
+func (w *reasons) of(r TestResult) []string {
+	m := r.App.MapperOf(r.Test.Issuer)
+	_, steps := m.Explain(r.App.person(r.Test), r.At)
+	var decided, kept []string
+	for _, s := range steps {
+		lines := &kept
+		if s.Verdict == mapping.Matched {
+			lines = &decided
+		}
+		if r.concerns(s) && len(*lines) <= maxReasons {
+			*lines = append(*lines, w.sentence(r, s))
+		}
+	}
+	lines := append(firstOf(decided), firstOf(kept)...)
+	lines = append(lines, r.notWritten(m)...)
+	return append(lines, r.ofDefault()...)
+}
+
+func firstOf(lines []string) []string {
+	if len(lines) <= maxReasons {
+		return lines
+	}
+	return append(lines[:maxReasons], "and more such rules")
+}
+
+// notWritten says which of the wanted no rule gives.
+func (r TestResult) notWritten(m *mapping.Mapper) []string {
+	var lines []string
+	lacks := missing(r.Test.Want, r.Got.Roles)
+	for _, role := range lacks {
+		if !slices.Contains(m.Roles(), role) {
+			lines = append(lines, fmt.Sprintf("no rule grants %q", role))
+		}
+	}
+	if lacks != nil {
+		return lines
+	}
+	for _, name := range r.Test.otherAttributes(r.Got) {
+		value := r.Test.Attributes[name]
+		if value != "" && !slices.ContainsFunc(r.App.Policy.Rules, func(r mapping.Rule) bool { return r.Attributes[name] == value }) {
+			lines = append(lines, fmt.Sprintf("no rule sets %s = %q", name, value))
+		}
+	}
+	return lines
+}
+
+// concerns reports whether what a rule said has to do with the failure.
+func (r TestResult) concerns(s mapping.Step) bool {
+	lacks, more := missing(r.Test.Want, r.Got.Roles), missing(r.Got.Roles, r.Test.Want)
+	grantsOneOf := func(roles []string) bool {
+		return slices.ContainsFunc(s.Roles, func(role string) bool { return slices.Contains(roles, role) })
+	}
+	matched := s.Verdict == mapping.Matched
+	switch {
+	case s.Deny:
+		return matched || len(r.Test.Want) == 0
+	case lacks != nil || more != nil:
+		return grantsOneOf(lacks) || matched && grantsOneOf(more)
+	}
+	attributes := r.App.Policy.Rules[s.Rule-1].Attributes
+	return slices.ContainsFunc(r.Test.otherAttributes(r.Got), func(name string) bool {
+		value, sets := attributes[name]
+		return sets && (matched || value == r.Test.Attributes[name])
+	})
+}
+
+// sentence says what one rule said.
+func (w *reasons) sentence(r TestResult, s mapping.Step) string {
+	rule := fmt.Sprintf("rule[%d] (%s)", s.Rule, s.Source)
+	switch s.Verdict {
+	case mapping.Matched:
+		return fmt.Sprintf("%s %s, because it matches: %s", rule, r.effect(s, "denies", "grants", "sets"), detail(s))
+	case mapping.NotReached:
+		text := fmt.Sprintf("%s %s, but is not reached: %s", rule, r.effect(s, "would deny", "would grant", "would set"), detail(s))
+		if alone, ok := w.soloists(r).step(r, s.Rule); ok && alone.Verdict == mapping.Matched {
+			text += "; put before that rule, it would match: " + detail(alone)
+		} else if ok {
+			text += "; nor would it match: " + detail(alone)
+		}
+		return text
+	default:
+		return fmt.Sprintf("%s %s, but does not match: %s", rule, r.effect(s, "would deny", "would grant", "would set"), detail(s))
+	}
+}
+
+// effect is what a rule does for the person, in these verbs.
+func (r TestResult) effect(s mapping.Step, denies, grants, sets string) string {
+	if s.Deny {
+		return denies
+	}
+	var parts []string
+	if len(s.Roles) > 0 {
+		parts = append(parts, grants+" "+quoteList(s.Roles))
+	}
+	if sameSet(r.Test.Want, r.Got.Roles) { // it is about attributes
+		attributes := r.App.Policy.Rules[s.Rule-1].Attributes
+		for _, name := range r.Test.otherAttributes(r.Got) {
+			if value, ok := attributes[name]; ok {
+				parts = append(parts, fmt.Sprintf("%s %s = %q", sets, name, value))
+			}
+		}
+	}
+	return strings.Join(parts, " and ")
+}
+
+func detail(s mapping.Step) string {
+	if s.Condition == "" || s.Verdict == mapping.Matched {
+		return s.Detail
+	}
+	return s.Condition + ": " + s.Detail
+}
+
+// ofDefault says what default_role has to do with the failure.
+func (r TestResult) ofDefault() []string {
+	role := r.App.Policy.DefaultRole
+	switch {
+	case role == "":
+		return nil
+	case r.Got.Rule == 0 && r.Got.Allowed():
+		return []string{fmt.Sprintf("default_role grants %q, because no rule grants a role or denies", role)}
+	case slices.Contains(missing(r.Test.Want, r.Got.Roles), role):
+		return []string{fmt.Sprintf("default_role would grant %q, but rule[%d] has decided", role, r.Got.Rule)}
+	}
+	return nil
+}
+
+// missing returns the items of list that other lacks.
+func missing(list, other []string) []string {
+	var lacks []string
+	for _, item := range list {
+		if !slices.Contains(other, item) {
+			lacks = append(lacks, item)
+		}
+	}
+	return lacks
+}
+
+// soloists are an app's rules as each answers by itself, for the question what
+// putting one earlier would change.
+type soloists struct {
+	m       *mapping.Mapper
+	numbers []int // by number in the app's policy, from 1; 0: not there
+	// steps are what they say of the person of the app's test with this number.
+	steps []mapping.Step
+	test  int
+}
+
+func (w *reasons) soloists(r TestResult) *soloists {
+	m := r.App.MapperOf(r.Test.Issuer)
+	if s, ok := w.alone[m]; ok {
+		return s
+	}
+	s := &soloists{numbers: make([]int, len(r.App.Policy.Rules)+1)}
+	policy := r.App.Policy
+	// Where all rules that match count, all are asked. A rule without conditions
+	// may be wrong there, and nobody needs to be told what it says.
+	policy.IgnoreCase, policy.Match, policy.Rules, policy.DefaultRole = r.Test.Issuer.IgnoreCase, mapping.MatchAll, nil, "any"
+	for i, rule := range r.App.Policy.Rules {
+		if !unconditional(rule) {
+			policy.Rules = append(policy.Rules, rule)
+			s.numbers[i+1] = len(policy.Rules)
+		}
+	}
+	s.m, _ = mapping.Compile(policy) // without it, less is said
+	w.alone[m] = s
+	return s
+}
+
+// step returns what rule number says by itself of the test's person.
+func (s *soloists) step(r TestResult, number int) (mapping.Step, bool) {
+	if s.m == nil || s.numbers[number] == 0 {
+		return mapping.Step{}, false
+	}
+	if s.steps == nil || s.test != r.Number {
+		_, s.steps = s.m.Explain(r.App.person(r.Test), r.At)
+		s.test = r.Number
+	}
+	return s.steps[s.numbers[number]-1], true
+}
+
+// unconditional reports whether the rule matches everybody.
+func unconditional(r mapping.Rule) bool {
+	r.Role, r.Roles, r.Deny, r.Attributes, r.Source = "", nil, false, nil, ""
+	return reflect.ValueOf(r).IsZero()
+}
+
+// command returns the command line that explains the test's decision; empty if
+// no command line can.
+func (w *reasons) command(r TestResult) string {
+	t := r.Test
+	args := []string{"ssobridge", "explain", "--config", w.config, "--app", r.App.Name}
+	if t.Issuer != r.App.Issuers[0] {
+		args = append(args, "--issuer", t.Issuer.Name)
+	}
+	described := len(args)
+	if t.Email != "" {
+		args = append(args, "--email", t.Email)
+	}
+	if t.Subject != "" {
+		args = append(args, "--subject", t.Subject)
+	}
+	for _, group := range t.Groups {
+		args = append(args, "--group", group)
+	}
+	for _, name := range sortedKeys(t.Claims) {
+		switch text, isText := t.Claims[name].(string); {
+		case name == "name" && isText && text != "":
+			args = append(args, "--name", text)
+		case name == "" || name == "name" || strings.Contains(name, "="):
+			return ""
+		default:
+			args = append(args, "--claim", name+"="+claimText(t.Claims[name]))
+		}
+	}
+	if len(args) == described {
+		args = append(args, "--subject", unknownSubject)
+	}
+	if slices.Contains(args, "") {
+		return "" // such as a group without a name, which explain refuses
+	}
+	if w.at || !t.At.IsZero() {
+		args = append(args, "--at", r.At.UTC().Format(time.RFC3339Nano))
+	}
+	for i, arg := range args {
+		if strings.ContainsRune(arg, 0) {
+			return "" // no command line can hold it
+		}
+		args[i] = shellWord(arg)
+	}
+	return strings.Join(args, " ")
+}
+
+// claimText writes a claim's value as explain reads it.
+func claimText(v any) string {
+	if text, ok := v.(string); ok && !json.Valid([]byte(text)) {
+		return text
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
+}
+
+// shellWord quotes a word for a POSIX shell, on one line.
+func shellWord(s string) string {
+	special := func(r rune) bool {
+		return !isBareKey(string(r)) && !strings.ContainsRune("+./:,@%=", r)
+	}
+	switch {
+	case s != "" && s[0] != '=' && !strings.ContainsFunc(s, special):
+		return s
+	case printable(s) == s:
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	b.WriteString("$'")
+	for _, r := range s {
+		switch {
+		case r == '\'' || r == '\\':
+			b.WriteString(`\` + string(r))
+		case printable(string(r)) == string(r):
+			b.WriteRune(r)
+		default:
+			for _, c := range []byte(string(r)) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+		}
+	}
+	return b.String() + "'"
+}

@@ -1,0 +1,153 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/mapping"
+)
+
+// RoleOfPerson says whether one person gets a role, and what they lack. Its JSON
+// form is an interface: fields are added, never renamed.
+type RoleOfPerson struct {
+	Person Person `json:"person"`
+	Role   string `json:"role"`
+	// Has says that they get the role in one of Apps at least.
+	Has bool `json:"has"`
+	// Apps are those whose rules grant the role, Of is how many were looked at.
+	Apps []RoleOfPersonInApp `json:"apps"`
+	Of   int                 `json:"-"`
+}
+
+// RoleOfPersonInApp says it of one app.
+type RoleOfPersonInApp struct {
+	App  string `json:"app"`
+	Host string `json:"host"`
+	Has  bool   `json:"has"`
+	// Decision, Roles and Summary are those of the [Explanation].
+	Decision string   `json:"decision"`
+	Roles    []string `json:"roles"`
+	Summary  string   `json:"summary"`
+	// Lacks are the rules that grant the role, with the first condition that
+	// fails, if the person does not get it.
+	Lacks []Step `json:"lacks"`
+}
+
+// ExplainRoleOf says whether a person gets a role by one of their visits. The
+// error says that nobody could, and which roles there are.
+func ExplainRoleOf(ctx context.Context, p Person, visits []Visit, role string, at time.Time) (*RoleOfPerson, error) {
+	apps := make([]*config.App, len(visits))
+	for i, v := range visits {
+		apps[i] = v.App
+	}
+	grant, err := granting(apps, role)
+	if err != nil {
+		return nil, err
+	}
+	r := &RoleOfPerson{Person: p, Role: role, Of: len(apps), Apps: make([]RoleOfPersonInApp, len(grant))}
+	for i, n := range grant {
+		if r.Apps[i], err = roleOf(ctx, visits[n], role, at); err != nil {
+			return nil, err
+		}
+		r.Has = r.Has || r.Apps[i].Has
+	}
+	return r, nil
+}
+
+func roleOf(ctx context.Context, v Visit, role string, at time.Time) (RoleOfPersonInApp, error) {
+	e := v.explain(ctx, at)
+	in := RoleOfPersonInApp{
+		App: e.App, Host: e.Host, Has: slices.Contains(e.Roles, role),
+		Decision: e.Decision, Roles: e.Roles, Summary: e.Summary, Lacks: []Step{},
+	}
+	if in.Has || !v.accepted() {
+		return in, nil
+	}
+	lacks := []Step{}
+	for _, s := range e.Steps {
+		if slices.Contains(s.Roles, role) {
+			lacks = append(lacks, s)
+		}
+	}
+	if err := v.askUnasked(lacks, at); err != nil {
+		return in, err
+	}
+	for n := range lacks {
+		if s := &lacks[n]; s.Verdict != mapping.NotMatched {
+			s.Condition, s.Detail = "", "matches, but "+e.obstacle()
+		}
+	}
+	if v.App.Policy.DefaultRole == role {
+		lacks = append(lacks, Step{
+			Rule: defaultRole, Roles: []string{role}, Verdict: mapping.NotReached, Source: v.App.Source,
+			Detail: "it is for whoever no rule decides about, but " + e.obstacle(),
+		})
+	}
+	in.Lacks = lacks
+	return in, nil
+}
+
+// obstacle is what keeps somebody whom a rule matches from what it grants.
+func (e *Explanation) obstacle() string {
+	switch {
+	case e.refused != nil:
+		return fmt.Sprintf("the person would be refused: %v", e.refused)
+	case e.Allowed():
+		return e.Rule + " has decided"
+	}
+	return e.Rule + " denies"
+}
+
+// askUnasked asks the rules of steps that earlier ones have kept from being
+// asked, as if each were alone, and notes what fails.
+func (v Visit) askUnasked(steps []Step, at time.Time) error {
+	alone := mapping.Policy{Lists: v.App.Policy.Lists, Match: mapping.MatchAll, IgnoreCase: v.Issuer.IgnoreCase}
+	var unasked []*Step
+	for i := range steps {
+		if s := &steps[i]; s.Verdict == mapping.NotReached {
+			unasked = append(unasked, s)
+			alone.Rules = append(alone.Rules, v.App.Policy.Rules[s.number-1])
+		}
+	}
+	if unasked == nil {
+		return nil
+	}
+	m, err := mapping.Compile(alone)
+	if err != nil {
+		return fmt.Errorf("app %s: %w", v.App.Name, err) // each has been compiled before
+	}
+	_, answers := m.Explain(v.Principal, at)
+	for i, answer := range answers {
+		if s := unasked[i]; answer.Verdict == mapping.NotMatched {
+			s.Verdict, s.Condition, s.Detail = answer.Verdict, answer.Condition, answer.Detail
+		}
+	}
+	return nil
+}
+
+// Summary says it in a sentence.
+func (r *RoleOfPerson) Summary() string {
+	n := 0
+	for i := range r.Apps {
+		if r.Apps[i].Has {
+			n++
+		}
+	}
+	verb := "gets"
+	if n == 0 {
+		verb = "does not get"
+	}
+	where := r.Apps[0].App
+	switch {
+	case len(r.Apps) > 1 && n == 0:
+		where = fmt.Sprintf("any of the %d apps that grant it", len(r.Apps))
+	case len(r.Apps) > 1:
+		where = ofApps(n, len(r.Apps)) + " that grant it"
+	case r.Of > 1:
+		where += fmt.Sprintf(", the only one of %d apps that grants it", r.Of)
+	}
+	return fmt.Sprintf("%s %s %s in %s.", &r.Person, verb, r.Role, where)
+}

@@ -1,0 +1,197 @@
+package bridge_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/config"
+)
+
+func TestExplainRole(t *testing.T) {
+	c := loadPolicy(t, reasonsConfig)
+	got := func(role string, apps []*config.App) string {
+		h, err := bridge.ExplainRole(apps, role, explainedAt)
+		if err != nil {
+			return err.Error()
+		}
+		b := &strings.Builder{}
+		for i := range h.Apps {
+			in := &h.Apps[i]
+			fmt.Fprintf(b, "%s\n", in.Summary(role))
+			for n := 0; n <= len(in.Rules); n++ {
+				name := "default_role"
+				if n == len(in.Rules) && !in.DefaultRole || n < len(in.Rules) && !in.Rules[n].Grants {
+					continue
+				}
+				if n < len(in.Rules) {
+					name = in.Rules[n].Rule + " " + in.Rules[n].Time
+				}
+				fmt.Fprintf(b, "  %s after", name)
+				for _, before := range in.Before(n) {
+					fmt.Fprintf(b, " %s", in.Rules[before].Rule)
+				}
+				fmt.Fprintln(b)
+			}
+		}
+		return b.String()
+	}
+	for _, test := range []struct {
+		role string
+		apps []*config.App
+		want string
+	}{
+		{"admin", c.Apps, `first grants admin by 2 rules
+  rule[3]  after rule[1] rule[2]
+  rule[4] ended after rule[1] rule[2]
+  rule[5]  after rule[1] rule[2]
+all grants admin by 1 rule
+  rule[2]  after rule[4]
+`},
+		{"editor", c.Apps[:1], "first grants editor by 1 rule\n  rule[2]  after rule[1]\n"},
+		{"guest", c.Apps, "all grants guest by default_role\n  default_role after rule[4] rule[1] rule[2]\n"},
+		{"Admin", c.Apps, `no rule grants a role "Admin": upper and lower case matter, write "admin"`},
+		{"edtior", c.Apps, `no rule grants a role "edtior": did you mean "editor"?`},
+		{"guest", c.Apps[:1], `no rule of app first grants a role "guest": there are "admin", "editor" and "owner"`},
+	} {
+		if d := cmp.Diff(test.want, got(test.role, test.apps)); d != "" {
+			t.Errorf("%s (-want +got)\n%s", test.role, d)
+		}
+	}
+}
+
+func TestExplainRoleOf(t *testing.T) {
+	c := loadPolicy(t, reasonsConfig)
+	person := func(groups ...string) bridge.Person {
+		return bridge.Person{Email: "ann@example.com", Subject: "ann", Groups: groups}
+	}
+	for _, test := range []struct {
+		name   string
+		app    string
+		role   string
+		person bridge.Person
+		has    bool
+		lacks  []string // what package mapping words is left out
+	}{
+		{"has", "first", "admin", person("boss"), true, nil},
+		{"lacks every rule", "first", "admin", person(), false, []string{
+			`rule[3] groups: `, `rule[4] until: `, `rule[5] subjects: `,
+		}},
+		{"another rule is earlier", "first", "admin", person("boss", "staff"), false, []string{
+			`rule[3] : matches, but rule[2] has decided`, `rule[4] until: `, `rule[5] subjects: `,
+		}},
+		{"a denial is earlier", "first", "editor", person("staff", "suspended"), false, []string{`rule[2] : matches, but rule[1] denies`}},
+		{"a denial outweighs", "all", "editor", person("staff", "suspended"), false, []string{`rule[1] : matches, but rule[4] denies`}},
+		{"has by default", "all", "guest", person(), true, nil},
+		{"too much for the default", "all", "guest", person("staff"), false,
+			[]string{`default_role : it is for whoever no rule decides about, but rule[1]+rule[3] has decided`}},
+		{"the adapter refuses", "first", "editor", bridge.Person{Groups: []string{"staff"}}, false, []string{
+			`rule[2] : matches, but the person would be refused: header X-User: identity cannot be sent to this app: required, and empty for this person`,
+		}},
+		{"by the issuer's case", "all", "editor", person("STAFF"), true, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			apps := slices.DeleteFunc(slices.Clone(c.Apps), func(a *config.App) bool { return a.Name != test.app })
+			r, err := bridge.ExplainRoleOf(t.Context(), test.person, test.person.Visits(apps, nil), test.role, explainedAt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lacks []string
+			for _, s := range r.Apps[0].Lacks {
+				text := fmt.Sprintf("%s %s: ", s.Rule, s.Condition)
+				if s.Condition == "" {
+					text += s.Detail
+				}
+				lacks = append(lacks, text)
+			}
+			if d := cmp.Diff(test.lacks, lacks); d != "" || r.Has != test.has {
+				t.Errorf("has %v (-want +got)\n%s", r.Has, d)
+			}
+		})
+	}
+}
+
+// looseConfig has one app whose people's groups are in any case.
+const looseConfig = `
+[issuer.partners]
+public_key_file = "none.pem"
+ignore_case     = true
+
+[app.wiki]
+host         = "wiki.example.com"
+upstream     = "http://127.0.0.1:1"
+adapter      = "remote-user"
+default_role = "guest"
+[[app.wiki.rule]]
+role   = "editor"
+groups = ["Staff"]
+[[app.wiki.rule]]
+role   = "editor"
+emails = ["*@example.com"]
+until  = 2026-01-01T00:00:00Z
+[[app.wiki.rule]]
+role   = "admin"
+groups = ["Boss"]
+[[app.wiki.rule]]
+deny   = true
+groups = ["suspended"]
+`
+
+// A rule that an earlier one keeps from being asked is asked as the issuer's
+// people are, in any case.
+func TestExplainRoleOfIgnoresTheIssuersCase(t *testing.T) {
+	c := loadPolicy(t, looseConfig)
+	p := bridge.Person{Email: "ann@example.com", Groups: []string{"STAFF", "BOSS"}}
+	r, err := bridge.ExplainRoleOf(t.Context(), p, p.Visits(c.Apps, nil), "admin", explainedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.Apps[0].Lacks[0].Detail, "matches, but rule[1] has decided"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// The default role comes after every rule, those that have ended aside.
+func TestExplainDefaultRole(t *testing.T) {
+	c := loadPolicy(t, looseConfig)
+	h, err := bridge.ExplainRole(c.Apps, "guest", explainedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before []string
+	in := &h.Apps[0]
+	for _, n := range in.Before(len(in.Rules)) {
+		before = append(before, in.Rules[n].Rule)
+	}
+	if d := cmp.Diff([]string{"rule[1]", "rule[3]", "rule[4]"}, before); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+func TestRoleOfPersonSummary(t *testing.T) {
+	c := loadPolicy(t, reasonsConfig)
+	for _, test := range []struct {
+		role   string
+		groups []string
+		want   string
+	}{
+		{"admin", []string{"boss"}, "ann@example.com gets admin in both apps that grant it."},
+		{"admin", []string{"staff", "boss"}, "ann@example.com gets admin in 1 of 2 apps that grant it."},
+		{"admin", nil, "ann@example.com does not get admin in any of the 2 apps that grant it."},
+		{"owner", nil, "ann@example.com does not get owner in first, the only one of 3 apps that grants it."},
+		{"guest", nil, "ann@example.com gets guest in all, the only one of 3 apps that grants it."},
+	} {
+		p := bridge.Person{Email: "ann@example.com", Groups: test.groups}
+		r, err := bridge.ExplainRoleOf(t.Context(), p, p.Visits(c.Apps, nil), test.role, explainedAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Summary(); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
+}
