@@ -26,10 +26,6 @@ type Person struct {
 	Claims map[string]any `json:"claims,omitempty"`
 }
 
-// unknownSubject is the subject of a person who is described without one: a real
-// one is never empty, so rules for any subject hold; those for one do not.
-const unknownSubject = "subject-not-given"
-
 // PersonOf describes a principal, without their other claims.
 func PersonOf(p *verifier.Principal) Person {
 	return Person{Email: p.Email, Subject: p.Subject, Name: p.Name, Groups: p.Groups}
@@ -111,7 +107,7 @@ type Visit struct {
 // first that each app accepts.
 func (p *Person) Visits(apps []*config.App, from *config.Issuer) []Visit {
 	q := verifier.Principal{
-		Subject: cmp.Or(p.Subject, unknownSubject), Email: p.Email, Name: p.Name, Groups: p.Groups, Claims: p.Claims,
+		Subject: cmp.Or(p.Subject, config.UnknownSubject), Email: p.Email, Name: p.Name, Groups: p.Groups, Claims: p.Claims,
 	}
 	visits := make([]Visit, len(apps))
 	for n, a := range apps {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -76,9 +77,9 @@ func granting(apps []*config.App, role string) ([]int, error) {
 	case grant != nil:
 		return grant, nil
 	case len(apps) == 1:
-		return nil, fmt.Errorf("no rule of app %s grants a role %q%s", apps[0].Name, role, config.Instead(role, rolesOf(apps)))
+		return nil, fmt.Errorf("no rule of app %s grants a role %q%s", apps[0].Name, role, wording.Instead(role, rolesOf(apps)))
 	}
-	return nil, fmt.Errorf("no rule grants a role %q%s", role, config.Instead(role, rolesOf(apps)))
+	return nil, fmt.Errorf("no rule grants a role %q%s", role, wording.Instead(role, rolesOf(apps)))
 }
 
 // ExplainRole says who could get a role in apps at a time. The error says that

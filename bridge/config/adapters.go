@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // layer is one table of adapter options: a preset's file or an [adapter.NAME].
@@ -52,7 +53,7 @@ func (c *catalog) addTable(e entry[map[string]any]) {
 // unknown says that there is no adapter of a name, and which one may be meant.
 func (c *catalog) unknown(name string) string {
 	const help = "`ssobridge adapters` lists the presets"
-	if hint := didYouMean(name, sortedKeys(c.layers)); hint != "" {
+	if hint := wording.DidYouMean(name, sortedKeys(c.layers)); hint != "" {
 		return fmt.Sprintf("no adapter is called %q%s (%s)", name, hint, help)
 	}
 	return fmt.Sprintf("no adapter is called %q: %s, and [adapter.NAME] defines others", name, help)
@@ -113,7 +114,7 @@ func (c *catalog) decode(stack []*layer) (optionsTable, adapter.Options) {
 	open, ok := c.kinds[kind]
 	if !ok {
 		known := sortedKeys(c.kinds)
-		c.report.add(base.at.key("kind"), "no kind is called %q; %s", kind, thereAre(known))
+		c.report.add(base.at.key("kind"), "no kind is called %q; %s", kind, wording.ThereAre(known))
 		return common, nil
 	}
 	options := open()
@@ -154,7 +155,7 @@ func (c *catalog) checkPrivileged(l *layer, common optionsTable) {
 		case problem != "":
 			c.report.add(at.index(i+1), "%s", problem)
 		case common.Roles != nil && !slices.Contains(common.Roles, role):
-			c.report.add(at.index(i+1), "the adapter has no role %q%s", role, Instead(role, common.Roles))
+			c.report.add(at.index(i+1), "the adapter has no role %q%s", role, wording.Instead(role, common.Roles))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // decoder fills structs with `toml:"name"` tags from a document. It reports
@@ -88,12 +89,12 @@ func foldKey(path, key string) string {
 // spoilt with it: what is misspelt is not missing as well.
 func (d *decoder) unknown(path, key string, table map[string]any, fields map[string]reflect.Value) {
 	known := sortedKeys(fields)
-	meant, near := nearest(key, known)
+	meant, near := wording.Nearest(key, known)
 	_, used := table[meant]
 	if near && used && foldKey(path, key) == foldKey(path, meant) {
 		return // keys has said that there are two of them
 	}
-	d.report.spoil(place{d.doc, joinKey(path, key)}, "unknown key%s", Instead(key, known))
+	d.report.spoil(place{d.doc, joinKey(path, key)}, "unknown key%s", wording.Instead(key, known))
 	if near && !used {
 		d.report.mute(place{d.doc, joinKey(path, meant)})
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 func TestLines(t *testing.T) {
@@ -191,8 +193,8 @@ func TestDidYouMean(t *testing.T) {
 		"colour":        "",
 		"":              "",
 	} {
-		if got := didYouMean(name, known); got != want {
-			t.Errorf("didYouMean(%q) = %q, want %q", name, got, want)
+		if got := wording.DidYouMean(name, known); got != want {
+			t.Errorf("wording.DidYouMean(%q) = %q, want %q", name, got, want)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // ignore is a comment that silences warnings of a code about a line.
@@ -59,7 +61,7 @@ func (c comment) ignores() (code, problem string) {
 	case code == LintBadIgnore || code == LintUnusedIgnore:
 		return "", fmt.Sprintf("%s cannot be silenced: correct the comment that it is about", code)
 	case !slices.Contains(lints(), strings.Fields(code)[0]):
-		return "", fmt.Sprintf("no warning has the code %q%s", strings.Fields(code)[0], Instead(strings.Fields(code)[0], lints()))
+		return "", fmt.Sprintf("no warning has the code %q%s", strings.Fields(code)[0], wording.Instead(strings.Fields(code)[0], lints()))
 	case !found || strings.ContainsAny(code, " \t"):
 		return "", "silences nothing, for want of a colon after the code: write " + form
 	case reason == "":

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -42,7 +42,7 @@ func (r TestResult) String() string {
 	if r.Test.Name != "" {
 		name = fmt.Sprintf(" (%s)", r.Test.Name)
 	}
-	return printable(fmt.Sprintf("%s: %s%s: %s", r.Test.Source, r.Key(), name, cmp.Or(r.Problem, "passed")))
+	return wording.Visible(fmt.Sprintf("%s: %s%s: %s", r.Test.Source, r.Key(), name, cmp.Or(r.Problem, "passed")))
 }
 
 // RunTests runs every app's policy tests, in the order of the file. Tests that
@@ -51,7 +51,7 @@ func (c *Config) RunTests(now time.Time) []TestResult {
 	var results []TestResult
 	for _, app := range c.Apps {
 		for i := range app.Tests {
-			results = append(results, app.runTest(i, now))
+			results = append(results, app.RunTest(i, now))
 		}
 	}
 	return results
@@ -62,8 +62,8 @@ func (c *Config) FailedTests(now time.Time) []TestResult {
 	return slices.DeleteFunc(c.RunTests(now), TestResult.Passed)
 }
 
-// runTest runs the app's test of index i.
-func (a *App) runTest(i int, now time.Time) TestResult {
+// RunTest runs the app's test of index i.
+func (a *App) RunTest(i int, now time.Time) TestResult {
 	t := a.Tests[i]
 	r := TestResult{App: a, Number: i + 1, Test: t, At: now}
 	if !t.At.IsZero() {
@@ -76,17 +76,17 @@ func (a *App) runTest(i int, now time.Time) TestResult {
 
 // decide decides about the test's person.
 func (a *App) decide(t Test, at time.Time) mapping.Decision {
-	return a.MapperOf(t.Issuer).Map(a.person(t), at)
+	return a.MapperOf(t.Issuer).Map(a.Person(t), at)
 }
 
-// unknownSubject is the subject of somebody in a test that does not say: a real
+// UnknownSubject is the subject of somebody who is described without one: a real
 // one is never empty, so rules for any subject hold, and those for one do not.
-const unknownSubject = "subject-not-given"
+const UnknownSubject = "subject-not-given"
 
-// person is who a test is about.
-func (a *App) person(t Test) *verifier.Principal {
+// Person is who a test is about.
+func (a *App) Person(t Test) *verifier.Principal {
 	return a.Describe(t.Issuer, &verifier.Principal{
-		Subject: cmp.Or(t.Subject, unknownSubject),
+		Subject: cmp.Or(t.Subject, UnknownSubject),
 		Email:   t.Email,
 		Groups:  t.Groups,
 		Claims:  t.Claims,
@@ -102,18 +102,18 @@ func (a *App) Describe(i *Issuer, p *verifier.Principal) *verifier.Principal {
 	described.Claims = map[string]any{
 		"iss": i.ExpectedIssuer(a.Host), "aud": a.AudienceOf(i), "sub": p.Subject,
 	}
-	set := func(name, value string) {
-		if value != "" {
-			described.Claims[name] = value
-		}
+	groups := make([]any, len(p.Groups))
+	for n, group := range p.Groups {
+		groups[n] = group
 	}
-	set("email", p.Email)
-	set("name", p.Name)
-	if len(p.Groups) > 0 {
-		groups := make([]any, len(p.Groups))
-		for n, group := range p.Groups {
-			groups[n] = group
+	if i.Foreign || i.DiscoveryURL != "" {
+		setUnlessEmpty(described.Claims, "email", p.Email)
+		setUnlessEmpty(described.Claims, "name", p.Name)
+		if len(groups) > 0 {
+			described.Claims["groups"] = groups
 		}
+	} else { // Pomerium sends what is empty, too
+		described.Claims["user"], described.Claims["email"], described.Claims["name"] = p.Subject, p.Email, p.Name
 		described.Claims["groups"] = groups
 	}
 	maps.Copy(described.Claims, p.Claims)
@@ -123,13 +123,19 @@ func (a *App) Describe(i *Issuer, p *verifier.Principal) *verifier.Principal {
 	return &described
 }
 
+func setUnlessEmpty(claims map[string]any, name, value string) {
+	if value != "" {
+		claims[name] = value
+	}
+}
+
 // problem says how a decision differs from what the test wants.
 func (t Test) problem(got mapping.Decision) string {
 	if !sameSet(t.Want, got.Roles) {
 		return fmt.Sprintf("want %s, got %s %s", outcome(t.Want), outcome(got.Roles), by(got))
 	}
 	var problems []string
-	for _, name := range t.otherAttributes(got) {
+	for _, name := range t.OtherAttributes(got) {
 		want, is := fmt.Sprintf("attribute %s = %q", name, t.Attributes[name]), fmt.Sprintf("%q", got.Attributes[name])
 		if t.Attributes[name] == "" {
 			want = "no attribute " + name
@@ -145,9 +151,9 @@ func (t Test) problem(got mapping.Decision) string {
 	return strings.Join(problems, "; ") + " " + by(got)
 }
 
-// otherAttributes names the attributes that are not as the test wants, sorted.
+// OtherAttributes names the attributes that are not as the test wants, sorted.
 // No rule sets an empty one, so a test that wants one wants none.
-func (t Test) otherAttributes(got mapping.Decision) []string {
+func (t Test) OtherAttributes(got mapping.Decision) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.Attributes)), func(name string) bool {
 		return got.Attributes[name] == t.Attributes[name]
 	})
@@ -158,21 +164,7 @@ func outcome(roles []string) string {
 	if len(roles) == 0 {
 		roles = []string{Deny}
 	}
-	return quoteList(roles)
-}
-
-// printable escapes what a terminal would act on or show as something else, and
-// keeps text on its line: anybody who may edit a file chooses names in it.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strconv.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-	}
-	return b.String()
+	return wording.Quoted(roles)
 }
 
 func by(d mapping.Decision) string {

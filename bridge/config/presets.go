@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // Preset is an adapter that comes with ssobridge: data for a kind.
@@ -55,7 +56,7 @@ func LookupPreset(name string) (Preset, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return Preset{}, fmt.Errorf("no preset is called %q%s", name, didYouMean(name, names))
+	return Preset{}, fmt.Errorf("no preset is called %q%s", name, wording.DidYouMean(name, names))
 }
 
 func readPresets(kinds map[string]func() adapter.Options, files fs.FS) ([]Preset, error) {

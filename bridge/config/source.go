@@ -1,6 +1,10 @@
 package config
 
-import "github.com/ssobridge/ssobridge/verifier"
+import (
+	"github.com/ssobridge/ssobridge/verifier"
+
+	"github.com/ssobridge/ssobridge/bridge/wording"
+)
 
 // sourceDefaults are what is known of assertions of one sender: keys that may
 // then be left out.
@@ -45,7 +49,7 @@ func (l *loader) applySource(at place, t *issuerTable) {
 		return
 	case !known:
 		l.report.mute(at.key("jwks_url"))
-		l.report.add(at.key("source"), "%q is not known%s", t.Source, Instead(t.Source, sortedKeys(all)))
+		l.report.add(at.key("source"), "%q is not known%s", t.Source, wording.Instead(t.Source, sortedKeys(all)))
 		return
 	case t.DiscoveryURL != "":
 		defaults = sourceDefaults{header: "Authorization", algorithms: []string{verifier.ES256, verifier.RS256}}

@@ -223,11 +223,3 @@ func roleProblem(role string) string {
 	}
 	return ""
 }
-
-// thereAre lists what there is.
-func thereAre(names []string) string {
-	if len(names) == 1 {
-		return "there is only " + quoteList(names)
-	}
-	return "there are " + quoteList(names)
-}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -131,7 +132,7 @@ func (l *loader) validAppIssuers(at place, t appTable, issuers map[string]*Issue
 	for n, name := range t.Issuers {
 		switch i := issuers[name]; {
 		case i == nil:
-			l.report.spoil(several.index(n+1), "no issuer is called %q%s", name, Instead(name, sortedKeys(issuers)))
+			l.report.spoil(several.index(n+1), "no issuer is called %q%s", name, wording.Instead(name, sortedKeys(issuers)))
 		case slices.Contains(list, i):
 			l.report.add(several.index(n+1), "%q is listed twice", name)
 		default:
@@ -149,12 +150,12 @@ func (l *loader) validAppIssuer(at place, name string, issuers map[string]*Issue
 	case len(known) == 0: // reported once for all apps
 		return nil
 	case name != "":
-		l.report.add(at, "no issuer is called %q%s", name, Instead(name, known))
+		l.report.add(at, "no issuer is called %q%s", name, wording.Instead(name, known))
 		return nil
 	case len(known) == 1 && !at.doc.has(at.path):
 		return issuers[known[0]]
 	}
-	l.report.add(at, "missing: say whose assertions the app accepts; %s", thereAre(known))
+	l.report.add(at, "missing: say whose assertions the app accepts; %s", wording.ThereAre(known))
 	return nil
 }
 

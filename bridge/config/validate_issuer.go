@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -73,7 +74,7 @@ func (l *loader) checkAlgorithms(at place, algorithms []string) {
 	}
 	for i, a := range algorithms {
 		if known := []string{verifier.ES256, verifier.RS256}; !slices.Contains(known, a) {
-			l.report.add(at.index(i+1), "%q is not accepted%s", a, Instead(a, known))
+			l.report.add(at.index(i+1), "%q is not accepted%s", a, wording.Instead(a, known))
 		}
 	}
 }
@@ -115,7 +116,7 @@ func (l *loader) keySource(at place, i *Issuer) {
 			`missing: say where the keys are, such as "https://grafana.example.com/.well-known/pomerium/jwks.json", or give jwks_file, public_key_file or discovery_url`)
 		return
 	case len(given) > 1:
-		l.report.add(at.key(given[1]), "a second source of keys beside %s: keep one of %s", given[0], quoteList(given))
+		l.report.add(at.key(given[1]), "a second source of keys beside %s: keep one of %s", given[0], wording.Quoted(given))
 		return
 	}
 	switch given[0] {
@@ -163,7 +164,7 @@ func (l *loader) readKeys(at place, i *Issuer, path string, parse func([]byte) (
 	}
 	usable := func(k verifier.Key) bool { return slices.Contains(i.Algorithms, k.Algorithm) }
 	if !slices.ContainsFunc(keys, usable) {
-		l.report.add(at, "%s: no key is for %s, the issuer's algorithms", path, quoteList(i.Algorithms))
+		l.report.add(at, "%s: no key is for %s, the issuer's algorithms", path, wording.Quoted(i.Algorithms))
 	}
 	return keys
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -58,7 +59,7 @@ func foldings(issuers []*Issuer) []bool {
 func (l *loader) checkMatch(at place, policy *mapping.Policy) {
 	known := []string{string(mapping.MatchFirst), string(mapping.MatchAll)}
 	if !slices.Contains(known, string(policy.Match)) {
-		l.report.spoil(at, "no way to match is called %q%s", policy.Match, Instead(string(policy.Match), known))
+		l.report.spoil(at, "no way to match is called %q%s", policy.Match, wording.Instead(string(policy.Match), known))
 	}
 	if l.report.isSpoilt(at) {
 		policy.Match = mapping.MatchAll
@@ -105,7 +106,7 @@ func (l *loader) inWords(e *mapping.RuleError) string {
 	for list := range l.lists {
 		known = append(known, "@"+list)
 	}
-	return fmt.Sprintf("no group list %q%s", e.Unknown, Instead(e.Unknown, known))
+	return fmt.Sprintf("no group list %q%s", e.Unknown, wording.Instead(e.Unknown, known))
 }
 
 // aboutWhole reports whether a problem is one of a rule or policy as a whole:
@@ -122,9 +123,9 @@ func (l *loader) checkRole(at place, role, adapterName string, vocabulary []stri
 	case problem != "":
 		l.report.add(at, "%s", problem)
 	case len(vocabulary) > 0 && !slices.Contains(vocabulary, role):
-		hint := ": " + thereAre(vocabulary)
-		if near, ok := nearest(role, vocabulary); ok && strings.EqualFold(role, near) {
-			hint = didYouMean(role, vocabulary)
+		hint := ": " + wording.ThereAre(vocabulary)
+		if near, ok := wording.Nearest(role, vocabulary); ok && strings.EqualFold(role, near) {
+			hint = wording.DidYouMean(role, vocabulary)
 		}
 		l.report.add(at, "adapter %q has no role %q%s", adapterName, role, hint)
 	}
@@ -162,7 +163,7 @@ func (l *loader) checkAttributes(at place, a *App) {
 			case len(known) == 0:
 				l.report.add(attributes.key(name), "adapter %q sends no attributes; a header that shall carry it says attribute = %q", a.AdapterName, name)
 			default:
-				l.report.add(attributes.key(name), "adapter %q sends no such attribute%s", a.AdapterName, Instead(name, known))
+				l.report.add(attributes.key(name), "adapter %q sends no such attribute%s", a.AdapterName, wording.Instead(name, known))
 			}
 		}
 	}

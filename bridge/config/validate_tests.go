@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -76,7 +77,7 @@ func (l *loader) checkWant(at place, want, known []string) {
 		case role == "":
 			l.report.add(at, "empty: name the role that the person shall get, or %q", Deny)
 		case known != nil && !slices.Contains(known, role):
-			l.report.add(at, "no rule grants a role %q%s", role, Instead(role, known))
+			l.report.add(at, "no rule grants a role %q%s", role, wording.Instead(role, known))
 		case slices.Contains(want[:i], role):
 			l.report.add(at, "%q is there twice", role)
 		case role == Deny && len(want) > 1:
@@ -98,7 +99,7 @@ func (l *loader) checkWantAttributes(at place, t testTable, known []string, part
 		case len(known) == 0:
 			l.report.add(at.key(name), "no rule of the app has attributes")
 		default:
-			l.report.add(at.key(name), "no rule adds an attribute %q%s", name, Instead(name, known))
+			l.report.add(at.key(name), "no rule adds an attribute %q%s", name, wording.Instead(name, known))
 		}
 	}
 }
@@ -114,7 +115,7 @@ func (l *loader) testIssuer(at place, name string, app place, a *App) *Issuer {
 		names = append(names, i.Name)
 	}
 	if names != nil && !l.report.spoiltBelow(app.key("issuers")) {
-		l.report.add(at, "the app has no issuer %q%s", name, Instead(name, names))
+		l.report.add(at, "the app has no issuer %q%s", name, wording.Instead(name, names))
 	}
 	return nil
 }

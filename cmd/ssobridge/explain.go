@@ -16,6 +16,7 @@ import (
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/server"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // explainFlags are the flags of explain.
@@ -227,7 +228,7 @@ func (f *explainFlags) from(c *config.Config, apps []*config.App) (*config.Issue
 		}
 		names = append(names, i.Name)
 	}
-	return nil, fmt.Errorf("%s no issuer %q%s", whose, f.issuer, config.Instead(f.issuer, names))
+	return nil, fmt.Errorf("%s no issuer %q%s", whose, f.issuer, wording.Instead(f.issuer, names))
 }
 
 // pickApp returns the app of a name; "" is the only one.
@@ -241,7 +242,7 @@ func pickApp(c *config.Config, name string) (*config.App, error) {
 	}
 	switch {
 	case name != "":
-		return nil, fmt.Errorf("--app: no app is called %q%s", name, config.Instead(name, names))
+		return nil, fmt.Errorf("--app: no app is called %q%s", name, wording.Instead(name, names))
 	case len(c.Apps) == 1:
 		return c.Apps[0], nil
 	default:

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/policytest"
 )
 
 // testFlags are the flags of test.
@@ -57,8 +58,8 @@ and serve run the same tests. Exit code 1 means that a test failed or that
 }
 
 // options checks the flags.
-func (f *testFlags) options() (config.TestOptions, error) {
-	o := config.TestOptions{
+func (f *testFlags) options() (policytest.Options, error) {
+	o := policytest.Options{
 		Apps: f.apps, Now: time.Now(), Coverage: f.coverage || f.minCoverage > 0, MinCoverage: f.minCoverage,
 	}
 	switch f.format {
@@ -83,16 +84,16 @@ func (f *testFlags) options() (config.TestOptions, error) {
 	return o, nil
 }
 
-func (f *testFlags) test(w io.Writer, o config.TestOptions) error {
+func (f *testFlags) test(w io.Writer, o policytest.Options) error {
 	var problems config.Problems
 	c, err := config.LoadPolicy(f.config)
 	if err != nil {
 		if !errors.As(err, &problems) && f.format == "text" {
 			return &exit{exitUsage, err}
 		}
-		return &exit{exitUsage, f.print(w, config.NotTested(f.config, err))}
+		return &exit{exitUsage, f.print(w, policytest.NotRun(f.config, err))}
 	}
-	r, err := c.ReportTests(o)
+	r, err := policytest.Run(c, o)
 	if err != nil {
 		return &exit{exitUsage, err}
 	}
@@ -102,7 +103,7 @@ func (f *testFlags) test(w io.Writer, o config.TestOptions) error {
 	return nil
 }
 
-func (f *testFlags) print(w io.Writer, r *config.TestReport) error {
+func (f *testFlags) print(w io.Writer, r *policytest.Report) error {
 	switch f.format {
 	case "tap":
 		return r.WriteTAP(w)

@@ -1,13 +1,16 @@
-package config
+package policytest
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -27,9 +30,9 @@ func newReasons(config string, at bool) *reasons {
 
 // of says which rules decided otherwise than the test wants, and what kept those
 // back that would have decided so.
-func (w *reasons) of(r TestResult) []string {
+func (w *reasons) of(r Result) []string {
 	m := r.App.MapperOf(r.Test.Issuer)
-	_, steps := m.Explain(r.App.person(r.Test), r.At)
+	_, steps := m.Explain(r.App.Person(r.Test), r.At)
 	var decided, kept []string
 	for _, s := range steps {
 		lines := &kept
@@ -53,7 +56,7 @@ func firstOf(lines []string) []string {
 }
 
 // notWritten says which of the wanted no rule gives.
-func (r TestResult) notWritten(m *mapping.Mapper) []string {
+func (r Result) notWritten(m *mapping.Mapper) []string {
 	var lines []string
 	lacks := missing(r.Test.Want, r.Got.Roles)
 	for _, role := range lacks {
@@ -64,7 +67,7 @@ func (r TestResult) notWritten(m *mapping.Mapper) []string {
 	if lacks != nil {
 		return lines
 	}
-	for _, name := range r.Test.otherAttributes(r.Got) {
+	for _, name := range r.Test.OtherAttributes(r.Got) {
 		value := r.Test.Attributes[name]
 		if value != "" && !slices.ContainsFunc(r.App.Policy.Rules, func(r mapping.Rule) bool { return r.Attributes[name] == value }) {
 			lines = append(lines, fmt.Sprintf("no rule sets %s = %q", name, value))
@@ -74,7 +77,7 @@ func (r TestResult) notWritten(m *mapping.Mapper) []string {
 }
 
 // concerns reports whether what a rule said has to do with the failure.
-func (r TestResult) concerns(s mapping.Step) bool {
+func (r Result) concerns(s mapping.Step) bool {
 	lacks, more := missing(r.Test.Want, r.Got.Roles), missing(r.Got.Roles, r.Test.Want)
 	grantsOneOf := func(roles []string) bool {
 		return slices.ContainsFunc(s.Roles, func(role string) bool { return slices.Contains(roles, role) })
@@ -87,14 +90,14 @@ func (r TestResult) concerns(s mapping.Step) bool {
 		return grantsOneOf(lacks) || matched && grantsOneOf(more)
 	}
 	attributes := r.App.Policy.Rules[s.Rule-1].Attributes
-	return slices.ContainsFunc(r.Test.otherAttributes(r.Got), func(name string) bool {
+	return slices.ContainsFunc(r.Test.OtherAttributes(r.Got), func(name string) bool {
 		value, sets := attributes[name]
 		return sets && (matched || value == r.Test.Attributes[name])
 	})
 }
 
 // sentence says what one rule said.
-func (w *reasons) sentence(r TestResult, s mapping.Step) string {
+func (w *reasons) sentence(r Result, s mapping.Step) string {
 	rule := fmt.Sprintf("rule[%d] (%s)", s.Rule, s.Source)
 	switch s.Verdict {
 	case mapping.Matched:
@@ -113,17 +116,17 @@ func (w *reasons) sentence(r TestResult, s mapping.Step) string {
 }
 
 // effect is what a rule does for the person, in these verbs.
-func (r TestResult) effect(s mapping.Step, denies, grants, sets string) string {
+func (r Result) effect(s mapping.Step, denies, grants, sets string) string {
 	if s.Deny {
 		return denies
 	}
 	var parts []string
 	if len(s.Roles) > 0 {
-		parts = append(parts, grants+" "+quoteList(s.Roles))
+		parts = append(parts, grants+" "+wording.Quoted(s.Roles))
 	}
-	if sameSet(r.Test.Want, r.Got.Roles) { // it is about attributes
+	if missing(r.Test.Want, r.Got.Roles) == nil && missing(r.Got.Roles, r.Test.Want) == nil { // it is about attributes
 		attributes := r.App.Policy.Rules[s.Rule-1].Attributes
-		for _, name := range r.Test.otherAttributes(r.Got) {
+		for _, name := range r.Test.OtherAttributes(r.Got) {
 			if value, ok := attributes[name]; ok {
 				parts = append(parts, fmt.Sprintf("%s %s = %q", sets, name, value))
 			}
@@ -140,7 +143,7 @@ func detail(s mapping.Step) string {
 }
 
 // ofDefault says what default_role has to do with the failure.
-func (r TestResult) ofDefault() []string {
+func (r Result) ofDefault() []string {
 	role := r.App.Policy.DefaultRole
 	switch {
 	case role == "":
@@ -174,7 +177,7 @@ type soloists struct {
 	test  int
 }
 
-func (w *reasons) soloists(r TestResult) *soloists {
+func (w *reasons) soloists(r Result) *soloists {
 	m := r.App.MapperOf(r.Test.Issuer)
 	if s, ok := w.alone[m]; ok {
 		return s
@@ -196,12 +199,12 @@ func (w *reasons) soloists(r TestResult) *soloists {
 }
 
 // step returns what rule number says by itself of the test's person.
-func (s *soloists) step(r TestResult, number int) (mapping.Step, bool) {
+func (s *soloists) step(r Result, number int) (mapping.Step, bool) {
 	if s.m == nil || s.numbers[number] == 0 {
 		return mapping.Step{}, false
 	}
 	if s.steps == nil || s.test != r.Number {
-		_, s.steps = s.m.Explain(r.App.person(r.Test), r.At)
+		_, s.steps = s.m.Explain(r.App.Person(r.Test), r.At)
 		s.test = r.Number
 	}
 	return s.steps[s.numbers[number]-1], true
@@ -215,7 +218,7 @@ func unconditional(r mapping.Rule) bool {
 
 // command returns the command line that explains the test's decision; empty if
 // no command line can.
-func (w *reasons) command(r TestResult) string {
+func (w *reasons) command(r Result) string {
 	t := r.Test
 	args := []string{"ssobridge", "explain", "--config", w.config, "--app", r.App.Name}
 	if t.Issuer != r.App.Issuers[0] {
@@ -231,7 +234,7 @@ func (w *reasons) command(r TestResult) string {
 	for _, group := range t.Groups {
 		args = append(args, "--group", group)
 	}
-	for _, name := range sortedKeys(t.Claims) {
+	for _, name := range slices.Sorted(maps.Keys(t.Claims)) {
 		switch text, isText := t.Claims[name].(string); {
 		case name == "name" && isText && text != "":
 			args = append(args, "--name", text)
@@ -242,7 +245,7 @@ func (w *reasons) command(r TestResult) string {
 		}
 	}
 	if len(args) == described {
-		args = append(args, "--subject", unknownSubject)
+		args = append(args, "--subject", config.UnknownSubject)
 	}
 	if slices.Contains(args, "") {
 		return "" // such as a group without a name, which explain refuses
@@ -274,12 +277,13 @@ func claimText(v any) string {
 // shellWord quotes a word for a POSIX shell, on one line.
 func shellWord(s string) string {
 	special := func(r rune) bool {
-		return !isBareKey(string(r)) && !strings.ContainsRune("+./:,@%=", r)
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("-_+./:,@%=", r)
 	}
 	switch {
 	case s != "" && s[0] != '=' && !strings.ContainsFunc(s, special):
 		return s
-	case printable(s) == s:
+	case wording.Visible(s) == s:
 		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 	}
 	var b strings.Builder
@@ -288,7 +292,7 @@ func shellWord(s string) string {
 		switch {
 		case r == '\'' || r == '\\':
 			b.WriteString(`\` + string(r))
-		case printable(string(r)) == string(r):
+		case wording.Visible(string(r)) == string(r):
 			b.WriteRune(r)
 		default:
 			for _, c := range []byte(string(r)) {

@@ -1,4 +1,4 @@
-package config
+package policytest
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
 )
 
 func TestCoverage(t *testing.T) {
@@ -39,22 +41,22 @@ want = "reader"
 	}
 	for _, tc := range []struct {
 		name, more string
-		o          TestOptions
+		o          Options
 		want       []string
 	}{
-		{"all apps", "", TestOptions{}, all},
-		{"one app", "", TestOptions{Apps: []string{"wiki"}}, append(append([]string{}, all[6:13]...), "coverage: 2 of 4 rules, 50 %")},
-		{"tests of one app", "", TestOptions{Run: regexp.MustCompile("wiki")},
+		{"all apps", "", Options{}, all},
+		{"one app", "", Options{Apps: []string{"wiki"}}, append(append([]string{}, all[6:13]...), "coverage: 2 of 4 rules, 50 %")},
+		{"tests of one app", "", Options{Run: regexp.MustCompile("wiki")},
 			append(append([]string{"grafana: 0 of 5 rules exercised", "  no policy test"}, all[6:13]...), "coverage: 2 of 9 rules, 22 %")},
-		{"just enough", "", TestOptions{MinCoverage: 44}, all},
-		{"too little", "", TestOptions{MinCoverage: 45}, append(append([]string{}, all[:13]...), "coverage: 4 of 9 rules, 44 %; 45 % are wanted")},
+		{"just enough", "", Options{MinCoverage: 44}, all},
+		{"too little", "", Options{MinCoverage: 45}, append(append([]string{}, all[:13]...), "coverage: 4 of 9 rules, 44 %; 45 % are wanted")},
 		{"a default and a denial", `
 [[app.wiki.test]]
 want = "guest"
 [[app.wiki.test]]
 groups = ["suspended"]
 want = "deny"
-`, TestOptions{Apps: []string{"wiki"}}, []string{
+`, Options{Apps: []string{"wiki"}}, []string{
 			"wiki: 3 of 4 rules exercised",
 			`  config.toml:37: not exercised: rule[2], which grants "writer"`,
 			`  no test wants "writer"`,
@@ -87,7 +89,7 @@ func TestCoverageIsRoundedDown(t *testing.T) {
 	for n := range 300 {
 		fmt.Fprintf(&more, "[[app.wiki.rule]]\nrole = \"owner\"\ngroups = [\"g%d\"]\n[[app.wiki.test]]\ngroups = [\"g%d\"]\nwant = \"owner\"\n", n, n)
 	}
-	r := report(t, more.String(), TestOptions{Apps: []string{"wiki"}, Coverage: true, MinCoverage: 99})
+	r := report(t, more.String(), Options{Apps: []string{"wiki"}, Coverage: true, MinCoverage: 99})
 	if p := r.Coverage.Percent(); p != 98 || r.OK() {
 		t.Errorf("300 of 304 rules are %d %%, ok: %v", p, r.OK())
 	}
@@ -119,11 +121,11 @@ func TestCoverageOfWhatCannotHappen(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			head := twoIssuers[:strings.Index(twoIssuers, "match ")] + tc.rules
 			adapter := twoIssuers[strings.Index(twoIssuers, "[adapter.many]"):strings.Index(twoIssuers, "[[app.wiki.rule]]")]
-			c, err := LoadPolicy(write(t, map[string]string{"config.toml": head + adapter}))
+			c, err := config.LoadPolicy(write(t, "config.toml", head+adapter))
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := c.ReportTests(TestOptions{Now: beforeTests, Coverage: true})
+			r, err := Run(c, Options{Now: beforeTests, Coverage: true})
 			if err != nil {
 				t.Fatal(err)
 			}

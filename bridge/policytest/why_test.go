@@ -1,4 +1,4 @@
-package config
+package policytest
 
 import (
 	"fmt"
@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // Whoever reads that a test failed shall see which rules to look at.
@@ -87,7 +90,7 @@ func TestWhyATestFailed(t *testing.T) {
 		{"it passed", "wiki", `want = "guest"`, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := report(t, fmt.Sprintf("[[app.%s.test]]\n%s\n", tc.app, tc.test), TestOptions{})
+			r := report(t, fmt.Sprintf("[[app.%s.test]]\n%s\n", tc.app, tc.test), Options{})
 			if diff := cmp.Diff(tc.want, r.Tests[0].Why); diff != "" {
 				t.Errorf("why (-want +got):\n%s", diff)
 			}
@@ -101,11 +104,11 @@ func TestWhyATestFailed(t *testing.T) {
 // A vocabulary may have a role that no rule grants.
 func TestWhyNobodyGetsARole(t *testing.T) {
 	text := strings.Replace(ofTests, "role   = \"Editor\"\n", "role   = \"Viewer\"\n", 1)
-	c, err := LoadPolicy(write(t, map[string]string{"config.toml": text + "[[app.grafana.test]]\nwant = \"Editor\"\n"}))
+	c, err := config.LoadPolicy(write(t, "config.toml", text+"[[app.grafana.test]]\nwant = \"Editor\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.ReportTests(TestOptions{Now: beforeTests})
+	r, err := Run(c, Options{Now: beforeTests})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +135,11 @@ attributes = { org_id = "1" }
 	for _, more := range []string{`groups = ["writers"]`, `groups = ["Writers"]`, "issuer = \"loose\"\ngroups = [\"Writers\"]", ""} {
 		text += person + more + "\n"
 	}
-	c, err := LoadPolicy(write(t, map[string]string{"config.toml": text}))
+	c, err := config.LoadPolicy(write(t, "config.toml", text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.ReportTests(TestOptions{Now: beforeTests})
+	r, err := Run(c, Options{Now: beforeTests})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +156,7 @@ func TestWhyIsBounded(t *testing.T) {
 	for n := range 50 {
 		fmt.Fprintf(&more, "[[app.wiki.rule]]\nrole = \"owner\"\ngroups = [\"g%d\"]\n", n)
 	}
-	r := report(t, more.String()+"[[app.wiki.test]]\nwant = \"owner\"\n", TestOptions{})
+	r := report(t, more.String()+"[[app.wiki.test]]\nwant = \"owner\"\n", Options{})
 	if got := r.Tests[0].Why; len(got) > maxReasons+2 || got[maxReasons] != "and more such rules" {
 		t.Errorf("%d lines: %q", len(got), got)
 	}
@@ -180,7 +183,7 @@ func TestExplainCommand(t *testing.T) {
 		{test: `claims = { name = 7 }`},
 	} {
 		t.Run(tc.test, func(t *testing.T) {
-			r := report(t, "[[app.wiki.test]]\nwant = \"writer\"\n"+tc.test+"\n", TestOptions{At: tc.at})
+			r := report(t, "[[app.wiki.test]]\nwant = \"writer\"\n"+tc.test+"\n", Options{At: tc.at})
 			want := ""
 			if tc.want != "" {
 				want = "ssobridge explain --config config.toml --app wiki" + strings.ReplaceAll(tc.want, "'level=3'", "level=3")
@@ -194,11 +197,11 @@ func TestExplainCommand(t *testing.T) {
 
 // Who comes from another issuer than the first may get another role.
 func TestExplainCommandNamesTheIssuer(t *testing.T) {
-	c, err := LoadPolicy(write(t, map[string]string{"config.toml": twoIssuers + "[[app.wiki.test]]\nissuer = \"loose\"\nwant = \"deny\"\n"}))
+	c, err := config.LoadPolicy(write(t, "config.toml", twoIssuers+"[[app.wiki.test]]\nissuer = \"loose\"\nwant = \"deny\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.ReportTests(TestOptions{Now: beforeTests})
+	r, err := Run(c, Options{Now: beforeTests})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +220,7 @@ func TestShellWordsRunNothing(t *testing.T) {
 		t.Errorf("%s is a path to some shells", got)
 	}
 	for _, w := range words {
-		if quoted := shellWord(w); strings.ContainsAny(quoted, "\n\x1b\u202e") || printable(quoted) != quoted {
+		if quoted := shellWord(w); strings.ContainsAny(quoted, "\n\x1b\u202e") || wording.Visible(quoted) != quoted {
 			t.Errorf("%q is not one printable line: %q", w, quoted)
 		}
 	}

@@ -1,4 +1,9 @@
-package config
+// Package policytest reports what became of a configuration's policy tests, for
+// people and in the formats that programs read: TAP, JUnit and JSON.
+//
+// Package config runs the tests, since no configuration is put in force whose
+// tests fail.
+package policytest
 
 import (
 	"errors"
@@ -8,10 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
-// TestOptions says which policy tests to run, and what to report of them.
-type TestOptions struct {
+// Options says which policy tests to run, and what to report of them.
+type Options struct {
 	// Apps are the names of the apps; none: all.
 	Apps []string
 	// Run selects the tests whose name or key, "app.grafana.test[2]", it matches;
@@ -27,23 +35,23 @@ type TestOptions struct {
 	MinCoverage int
 }
 
-// TestReport is what became of policy tests. It can be written in the formats
+// Report is what became of policy tests. It can be written in the formats
 // that programs read.
-type TestReport struct {
+type Report struct {
 	// Config is the file, as it was given to Load.
 	Config string
 	// Problems are what is wrong with the file; if there are any, no test has
 	// been run.
-	Problems Problems
+	Problems config.Problems
 	// Tests are the ones that were run, in the order of the file.
-	Tests []ReportedTest
+	Tests []Result
 	// Coverage is nil unless it was asked for.
 	Coverage *Coverage
 }
 
-// ReportedTest is a test's result with what helps to understand a failure.
-type ReportedTest struct {
-	TestResult
+// Result is a test's result with what helps to understand a failure.
+type Result struct {
+	config.TestResult
 	// Why are sentences about the rules that decided, and about those that were
 	// expected to; nil if the test passed.
 	Why []string
@@ -52,12 +60,12 @@ type ReportedTest struct {
 	Explain string
 }
 
-// ReportTests runs the tests that o selects. It is an error to ask for an app
+// Run runs the tests that o selects. It is an error to ask for an app
 // that there is not, or to select nothing where there is something: a misspelt
 // name would pass for a test that passed. A configuration without tests has an
 // empty report.
-func (c *Config) ReportTests(o TestOptions) (*TestReport, error) {
-	apps, err := c.appsNamed(o.Apps)
+func Run(c *config.Config, o Options) (*Report, error) {
+	apps, err := appsNamed(c, o.Apps)
 	if err != nil {
 		return nil, err
 	}
@@ -65,16 +73,16 @@ func (c *Config) ReportTests(o TestOptions) (*TestReport, error) {
 	if at.IsZero() {
 		at = o.Now
 	}
-	r := &TestReport{Config: c.Path}
+	r := &Report{Config: c.Path}
 	why := newReasons(c.Path, !o.At.IsZero())
 	for _, app := range apps {
 		for i := range app.Tests {
 			if !o.selects(app, i) {
 				continue
 			}
-			t := ReportedTest{TestResult: app.runTest(i, at)}
+			t := Result{TestResult: app.RunTest(i, at)}
 			if !t.Passed() {
-				t.Why, t.Explain = why.of(t.TestResult), why.command(t.TestResult)
+				t.Why, t.Explain = why.of(t), why.command(t)
 			}
 			r.Tests = append(r.Tests, t)
 		}
@@ -88,17 +96,17 @@ func (c *Config) ReportTests(o TestOptions) (*TestReport, error) {
 	return r, nil
 }
 
-// NotTested is the report on a configuration that could not be loaded.
-func NotTested(path string, err error) *TestReport {
-	r := &TestReport{Config: path}
+// NotRun is the report on a configuration that could not be loaded.
+func NotRun(path string, err error) *Report {
+	r := &Report{Config: path}
 	if !errors.As(err, &r.Problems) {
-		r.Problems = Problems{{File: path, Message: err.Error()}}
+		r.Problems = config.Problems{{File: path, Message: err.Error()}}
 	}
 	return r
 }
 
 // problemLine is the problem as people read it, be it one of the file as a whole.
-func problemLine(p Problem) string {
+func problemLine(p config.Problem) string {
 	if p.Line == 0 {
 		return p.Message
 	}
@@ -107,7 +115,7 @@ func problemLine(p Problem) string {
 
 // appsNamed returns the apps of these names in the order of the file; of none,
 // all.
-func (c *Config) appsNamed(names []string) ([]*App, error) {
+func appsNamed(c *config.Config, names []string) ([]*config.App, error) {
 	if len(names) == 0 {
 		return c.Apps, nil
 	}
@@ -117,18 +125,18 @@ func (c *Config) appsNamed(names []string) ([]*App, error) {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("no app %q%s", name, Instead(name, known))
+			return nil, fmt.Errorf("no app %q%s", name, wording.Instead(name, known))
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(c.Apps), func(a *App) bool { return !slices.Contains(names, a.Name) }), nil
+	return slices.DeleteFunc(slices.Clone(c.Apps), func(a *config.App) bool { return !slices.Contains(names, a.Name) }), nil
 }
 
-func (o *TestOptions) selects(app *App, i int) bool {
+func (o *Options) selects(app *config.App, i int) bool {
 	return o.Run == nil || o.Run.MatchString(app.Tests[i].Name) ||
-		o.Run.MatchString(TestResult{App: app, Number: i + 1}.Key())
+		o.Run.MatchString(config.TestResult{App: app, Number: i + 1}.Key())
 }
 
-func (o *TestOptions) selectsNothing(apps []*App) error {
+func (o *Options) selectsNothing(apps []*config.App) error {
 	n := 0
 	for _, app := range apps {
 		n += len(app.Tests)
@@ -141,21 +149,21 @@ func (o *TestOptions) selectsNothing(apps []*App) error {
 		return fmt.Errorf("no policy tests in %s", of)
 	}
 	return fmt.Errorf("none of the %s of %s has a name or a key, such as %q, that matches %q",
-		count(n, "policy test"), of, firstKey(apps), o.Run)
+		wording.Count(n, "policy test"), of, firstKey(apps), o.Run)
 }
 
-func firstKey(apps []*App) string {
-	i := slices.IndexFunc(apps, func(a *App) bool { return len(a.Tests) > 0 })
-	return TestResult{App: apps[i], Number: 1}.Key()
+func firstKey(apps []*config.App) string {
+	i := slices.IndexFunc(apps, func(a *config.App) bool { return len(a.Tests) > 0 })
+	return config.TestResult{App: apps[i], Number: 1}.Key()
 }
 
 // OK reports whether all tests passed, and enough rules were exercised.
-func (r *TestReport) OK() bool {
+func (r *Report) OK() bool {
 	return len(r.Problems) == 0 && r.Failed() == 0 && (r.Coverage == nil || r.Coverage.OK())
 }
 
 // Failed counts the tests that failed.
-func (r *TestReport) Failed() int {
+func (r *Report) Failed() int {
 	n := 0
 	for _, t := range r.Tests {
 		if !t.Passed() {
@@ -166,39 +174,32 @@ func (r *TestReport) Failed() int {
 }
 
 // Summary is the report in one line: "2 apps, 14 tests: 13 passed, 1 failed".
-func (r *TestReport) Summary() string {
+func (r *Report) Summary() string {
 	switch {
 	case len(r.Problems) > 0:
-		return count(len(r.Problems), "problem")
+		return wording.Count(len(r.Problems), "problem")
 	case len(r.Tests) == 0:
 		return "no policy tests"
 	}
-	apps := map[*App]bool{}
+	apps := map[*config.App]bool{}
 	for _, t := range r.Tests {
 		apps[t.App] = true
 	}
 	failed := r.Failed()
-	return fmt.Sprintf("%s, %s: %d passed, %d failed", count(len(apps), "app"), count(len(r.Tests), "test"), len(r.Tests)-failed, failed)
+	return fmt.Sprintf("%s, %s: %d passed, %d failed", wording.Count(len(apps), "app"), wording.Count(len(r.Tests), "test"), len(r.Tests)-failed, failed)
 }
 
 // Advice is what follows the result of a failed test, in lines: why, and how to
 // find out more.
-func (t ReportedTest) Advice() []string {
+func (t Result) Advice() []string {
 	var lines []string
 	for _, why := range t.Why {
-		lines = append(lines, printable(why))
+		lines = append(lines, wording.Visible(why))
 	}
 	if t.Explain != "" {
 		lines = append(lines, "look closer: "+t.Explain)
 	}
 	return lines
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // fileLine takes "file:line" apart.

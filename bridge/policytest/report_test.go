@@ -1,13 +1,16 @@
-package config
+package policytest
 
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
 )
 
 // ofTests is a configuration of two apps, the first with every kind of rule.
@@ -59,24 +62,67 @@ deny   = true
 groups = ["suspended"]
 `
 
+// twoIssuers is an app whose people come from either of two issuers.
+const twoIssuers = `
+[issuer.pomerium]
+jwks_url = "https://wiki.example.com/.well-known/pomerium/jwks.json"
+[issuer.loose]
+jwks_url      = "https://loose.example.com/.well-known/pomerium/jwks.json"
+ignore_case   = true
+issuer_format = "uri"
+[app.wiki]
+host     = "wiki.example.com"
+upstream = "http://127.0.0.1:3001"
+adapter  = "many"
+issuers  = ["pomerium", "loose"]
+match    = "all"
+[adapter.many]
+kind = "headers"
+[adapter.many.header]
+X-Roles = { from = "roles", join = "," }
+X-Org   = { attribute = "org_id" }
+[[app.wiki.rule]]
+role   = "reader"
+groups = ["staff"]
+[[app.wiki.rule]]
+roles      = ["writer", "owner"]
+groups     = ["writers"]
+attributes = { org_id = "7" }
+[[app.wiki.rule]]
+role   = "iss"
+claims = { iss = ["https://wiki.example.com/"] }
+[[app.wiki.rule]]
+role   = "claims"
+claims = { department = ["support"], level = ["3"], remote = ["true"] }
+[[app.wiki.rule]]
+role = "when"
+when = 'claims.aud == "wiki.example.com" && claims.sub == subject && "staff" in claims.groups && name == "Ann" && claims.email == email'
+[[app.wiki.rule]]
+role     = "subject"
+subjects = ["ann@example.com"]
+[[app.wiki.rule]]
+deny   = true
+groups = ["suspended"]
+`
+
 // beforeTests is a moment at which every rule of ofTests holds.
 var beforeTests = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // report runs the tests of ofTests and more TOML.
-func report(t *testing.T, more string, o TestOptions) *TestReport {
+func report(t *testing.T, more string, o Options) *Report {
 	t.Helper()
 	o.Now = beforeTests
-	r, err := loadTests(t, more).ReportTests(o)
+	r, err := Run(loadTests(t, more), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func loadTests(t *testing.T, more string) *Config {
+func loadTests(t *testing.T, more string) *config.Config {
 	t.Helper()
-	t.Chdir(filepath.Dir(write(t, map[string]string{"config.toml": ofTests + more})))
-	c, err := LoadPolicy("config.toml")
+	t.Chdir(filepath.Dir(write(t, "config.toml", ofTests+more)))
+	c, err := config.LoadPolicy("config.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,12 +157,12 @@ want = "guest"
 		{run: "gests", want: `none of the 3 policy tests of the configuration has a name or a key, such as "app.grafana.test[1]", that matches "gests"`},
 		{apps: []string{"wiki"}, run: "out", want: `none of the 1 policy test of app wiki has a name or a key, such as "app.wiki.test[1]", that matches "out"`},
 	} {
-		o := TestOptions{Apps: tc.apps, Now: beforeTests}
+		o := Options{Apps: tc.apps, Now: beforeTests}
 		if tc.run != "" {
 			o.Run = regexp.MustCompile(tc.run)
 		}
 		var got []string
-		r, err := loadTests(t, tests).ReportTests(o)
+		r, err := Run(loadTests(t, tests), o)
 		if err != nil {
 			got = append(got, err.Error())
 		} else {
@@ -134,14 +180,14 @@ want = "guest"
 // mistake.
 func TestSelectTestsWhereThereAreNone(t *testing.T) {
 	c := loadTests(t, "")
-	if r, err := c.ReportTests(TestOptions{Now: beforeTests}); err != nil || !r.OK() || r.Summary() != "no policy tests" {
+	if r, err := Run(c, Options{Now: beforeTests}); err != nil || !r.OK() || r.Summary() != "no policy tests" {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for want, o := range map[string]TestOptions{
+	for want, o := range map[string]Options{
 		"no policy tests in the configuration": {Run: regexp.MustCompile("x")},
 		"no policy tests in app wiki":          {Apps: []string{"wiki"}},
 	} {
-		if _, err := c.ReportTests(o); err == nil || err.Error() != want {
+		if _, err := Run(c, o); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -158,17 +204,17 @@ want = "writer"
 want = "guest"
 `
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	r := report(t, tests, TestOptions{At: at})
+	r := report(t, tests, Options{At: at})
 	if !r.OK() || r.Tests[0].At.Equal(at) || !r.Tests[1].At.Equal(at) {
 		t.Errorf("%+v", r.Tests)
 	}
-	if r = report(t, tests, TestOptions{}); !r.Tests[1].At.Equal(beforeTests) {
+	if r = report(t, tests, Options{}); !r.Tests[1].At.Equal(beforeTests) {
 		t.Errorf("without one: %s", r.Tests[1].At)
 	}
 }
 
 func TestReportJSON(t *testing.T) {
-	r := report(t, hostileTests, TestOptions{Coverage: true})
+	r := report(t, hostileTests, Options{Coverage: true})
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(r.JSON()); err != nil {
 		t.Fatal(err)
@@ -197,4 +243,14 @@ func TestReportJSON(t *testing.T) {
 	if bytes.Contains(b.Bytes(), []byte("null")) {
 		t.Errorf("a list is null:\n%s", b.Bytes())
 	}
+}
+
+// write writes a file into a new directory and returns its path.
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -1,15 +1,18 @@
-package config
+package policytest
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // WriteJUnit writes the report in the XML of JUnit, as Jenkins, GitLab and GitHub
 // actions read it: a suite for each app. What XML cannot hold is escaped before.
-func (r *TestReport) WriteJUnit(w io.Writer) error {
+func (r *Report) WriteJUnit(w io.Writer) error {
 	x := junitReport{Name: "ssobridge test"}
 	if len(r.Problems) > 0 {
 		x.Suites = append(x.Suites, r.junitProblems())
@@ -98,23 +101,23 @@ func (x *junitReport) count() {
 	}
 }
 
-func (t ReportedTest) junit() junitCase {
-	c := junitCase{Name: joinIndex("test", t.Number), Class: "app." + t.App.Name}
+func (t Result) junit() junitCase {
+	c := junitCase{Name: fmt.Sprintf("test[%d]", t.Number), Class: "app." + t.App.Name}
 	if t.Test.Name != "" {
-		c.Name += " " + printable(t.Test.Name)
+		c.Name += " " + wording.Visible(t.Test.Name)
 	}
 	file, line := fileLine(t.Test.Source)
-	c.File, c.Line = printable(file), line
+	c.File, c.Line = wording.Visible(file), line
 	if !t.Passed() {
 		lines := append([]string{t.String()}, t.Advice()...)
-		c.Failure = &junitProblem{Message: printable(t.Problem), Type: "policy", Text: strings.Join(lines, "\n")}
+		c.Failure = &junitProblem{Message: wording.Visible(t.Problem), Type: "policy", Text: strings.Join(lines, "\n")}
 	}
 	return c
 }
 
 // junitProblems is a suite that fails for what is wrong with the file: an empty
 // report would pass.
-func (r *TestReport) junitProblems() junitSuite {
+func (r *Report) junitProblems() junitSuite {
 	s := junitSuite{Name: "configuration"}
 	for _, p := range r.Problems {
 		name := p.Key
@@ -122,8 +125,8 @@ func (r *TestReport) junitProblems() junitSuite {
 			name = p.File
 		}
 		s.Cases = append(s.Cases, junitCase{
-			Name: printable(name), Class: "configuration", File: printable(p.File), Line: p.Line,
-			Error: &junitProblem{Message: printable(p.Message), Type: "configuration", Text: printable(problemLine(p))},
+			Name: wording.Visible(name), Class: "configuration", File: wording.Visible(p.File), Line: p.Line,
+			Error: &junitProblem{Message: wording.Visible(p.Message), Type: "configuration", Text: wording.Visible(problemLine(p))},
 		})
 	}
 	return s

@@ -1,10 +1,12 @@
-package config
+package policytest
 
 import (
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -18,7 +20,7 @@ type Coverage struct {
 
 // AppCoverage is the coverage of one app.
 type AppCoverage struct {
-	App *App
+	App *config.App
 	// Tests counts those that were run.
 	Tests int
 	// Untested are the numbers of the rules that no test exercises, from 1.
@@ -33,13 +35,13 @@ type AppCoverage struct {
 }
 
 // cover tells what tests exercise of apps.
-func cover(apps []*App, tests []ReportedTest, minimum int) *Coverage {
+func cover(apps []*config.App, tests []Result, minimum int) *Coverage {
 	type seen struct {
 		tests  int
 		rules  map[int]bool
 		wanted map[string]bool
 	}
-	of := map[*App]*seen{}
+	of := map[*config.App]*seen{}
 	for _, app := range apps {
 		of[app] = &seen{rules: map[int]bool{}, wanted: map[string]bool{}}
 	}
@@ -54,7 +56,7 @@ func cover(apps []*App, tests []ReportedTest, minimum int) *Coverage {
 			s.wanted[role] = true
 		}
 		if len(t.Test.Want) == 0 {
-			s.wanted[Deny] = true
+			s.wanted[config.Deny] = true
 		}
 	}
 	c := &Coverage{Minimum: minimum}
@@ -66,9 +68,9 @@ func cover(apps []*App, tests []ReportedTest, minimum int) *Coverage {
 				a.Untested = append(a.Untested, n+1)
 			}
 		}
-		hasDefault, denies := app.outcomes()
+		hasDefault, denies := outcomes(app)
 		a.DefaultUntested = hasDefault && !s.rules[0]
-		a.DenyNotWanted = denies && !s.wanted[Deny]
+		a.DenyNotWanted = denies && !s.wanted[config.Deny]
 		a.NotWanted = missing(app.Mapper.Roles(), slices.Collect(maps.Keys(s.wanted)))
 		c.Apps = append(c.Apps, a)
 	}
@@ -77,7 +79,7 @@ func cover(apps []*App, tests []ReportedTest, minimum int) *Coverage {
 
 // outcomes reports whether there may be people whom no rule decides about, and
 // some who are denied.
-func (a *App) outcomes() (hasDefault, denies bool) {
+func outcomes(a *config.App) (hasDefault, denies bool) {
 	hasDefault = !slices.ContainsFunc(a.Policy.Rules, func(r mapping.Rule) bool {
 		return unconditional(r) && (r.Deny || r.Grants() != nil)
 	})
@@ -116,7 +118,7 @@ func (c *Coverage) Wanted() string {
 // Summary is the coverage in one line: "coverage: 5 of 6 rules, 83 %".
 func (c *Coverage) Summary() string {
 	exercised, all := c.Rules()
-	s := fmt.Sprintf("coverage: %d of %s, %d %%", exercised, count(all, "rule"), c.Percent())
+	s := fmt.Sprintf("coverage: %d of %s, %d %%", exercised, wording.Count(all, "rule"), c.Percent())
 	if !c.OK() {
 		s += fmt.Sprintf("; %d %% are wanted", c.Minimum)
 	}
@@ -126,7 +128,7 @@ func (c *Coverage) Summary() string {
 // Summary is the app's coverage in one line.
 func (a AppCoverage) Summary() string {
 	all := len(a.App.Policy.Rules)
-	return fmt.Sprintf("%s: %d of %s exercised", a.App.Name, all-len(a.Untested), count(all, "rule"))
+	return fmt.Sprintf("%s: %d of %s exercised", a.App.Name, all-len(a.Untested), wording.Count(all, "rule"))
 }
 
 // Gaps says what the app's tests leave out, in lines.
@@ -137,7 +139,7 @@ func (a AppCoverage) Gaps() []string {
 	var gaps []string
 	for _, n := range a.Untested {
 		rule := a.App.Policy.Rules[n-1]
-		gaps = append(gaps, printable(fmt.Sprintf("%s: not exercised: rule[%d], which %s", rule.Source, n, gives(rule))))
+		gaps = append(gaps, wording.Visible(fmt.Sprintf("%s: not exercised: rule[%d], which %s", rule.Source, n, gives(rule))))
 	}
 	if a.DefaultUntested {
 		whom := "denied"
@@ -150,7 +152,7 @@ func (a AppCoverage) Gaps() []string {
 		gaps = append(gaps, fmt.Sprintf("no test wants %q", role))
 	}
 	if a.DenyNotWanted {
-		gaps = append(gaps, fmt.Sprintf("no test wants %q", Deny))
+		gaps = append(gaps, fmt.Sprintf("no test wants %q", config.Deny))
 	}
 	return gaps
 }
@@ -163,5 +165,5 @@ func gives(r mapping.Rule) string {
 	case r.Grants() == nil:
 		return "adds attributes"
 	}
-	return "grants " + quoteList(r.Grants())
+	return "grants " + wording.Quoted(r.Grants())
 }

@@ -1,4 +1,4 @@
-package config
+package policytest
 
 import (
 	"bytes"
@@ -15,6 +15,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // hostileNames are names of tests that would be something else in a report.
@@ -144,7 +147,7 @@ var yamlEscape = regexp.MustCompile(`\\(?:[abfnrtv"\\]|x[0-9a-f]{2}|u[0-9a-f]{4}
 func checkYAML(t *testing.T, lines []string) {
 	t.Helper()
 	for _, line := range lines {
-		if !yamlLine.MatchString(line) || printable(line) != line {
+		if !yamlLine.MatchString(line) || wording.Visible(line) != line {
 			t.Errorf("no plain YAML: %q", line)
 		}
 		for _, m := range yamlEscape.FindAllStringSubmatch(line, -1) {
@@ -156,7 +159,7 @@ func checkYAML(t *testing.T, lines []string) {
 }
 
 func TestTAPWithHostileNames(t *testing.T) {
-	r := report(t, hostileTests, TestOptions{Coverage: true, MinCoverage: 1})
+	r := report(t, hostileTests, Options{Coverage: true, MinCoverage: 1})
 	var b bytes.Buffer
 	if err := r.WriteTAP(&b); err != nil {
 		t.Fatal(err)
@@ -171,7 +174,7 @@ func TestTAPWithHostileNames(t *testing.T) {
 	for i, name := range hostileNames {
 		for n, got := range results[2*i : 2*i+2] {
 			passed := n == 0
-			want := fmt.Sprintf("app.wiki.test[%d] %s", 2*i+n+1, printable(name))
+			want := fmt.Sprintf("app.wiki.test[%d] %s", 2*i+n+1, wording.Visible(name))
 			if got.ok != passed || got.description != want || (got.diagnostic == nil) != passed {
 				t.Errorf("got %+v, want %q", got, want)
 			}
@@ -216,7 +219,7 @@ func parseJUnit(t *testing.T, text []byte) junitReport {
 }
 
 func TestJUnitWithHostileNames(t *testing.T) {
-	r := report(t, hostileTests, TestOptions{Coverage: true, MinCoverage: 100})
+	r := report(t, hostileTests, Options{Coverage: true, MinCoverage: 100})
 	var b bytes.Buffer
 	if err := r.WriteJUnit(&b); err != nil {
 		t.Fatal(err)
@@ -227,7 +230,7 @@ func TestJUnitWithHostileNames(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for i, c := range x.Suites[0].Cases {
-		want := fmt.Sprintf("test[%d] %s", i+1, printable(hostileNames[i/2]))
+		want := fmt.Sprintf("test[%d] %s", i+1, wording.Visible(hostileNames[i/2]))
 		if c.Name != want || c.Class != "app.wiki" || c.File != "config.toml" || c.Line != 47+4*i || seen[c.Name] {
 			t.Errorf("got %+v, want %q", c, want)
 		}
@@ -247,7 +250,7 @@ func TestJUnitWithHostileNames(t *testing.T) {
 
 // Every app is a suite.
 func TestJUnitSuites(t *testing.T) {
-	r := report(t, "[[app.wiki.test]]\nwant = \"guest\"\n[[app.grafana.test]]\nwant = \"Admin\"\n", TestOptions{Coverage: true})
+	r := report(t, "[[app.wiki.test]]\nwant = \"guest\"\n[[app.grafana.test]]\nwant = \"Admin\"\n", Options{Coverage: true})
 	var b bytes.Buffer
 	if err := r.WriteJUnit(&b); err != nil {
 		t.Fatal(err)
@@ -263,7 +266,7 @@ func TestJUnitSuites(t *testing.T) {
 
 // A file that cannot be loaded passes no test, and is not an empty report.
 func TestReportsOnWhatCannotBeLoaded(t *testing.T) {
-	hostile := Problems{{File: "a\nb.toml", Line: 3, Key: "app.x", Message: "wrong: \"]]>\"\nok 1"}}
+	hostile := config.Problems{{File: "a\nb.toml", Line: 3, Key: "app.x", Message: "wrong: \"]]>\"\nok 1"}}
 	for name, tc := range map[string]struct {
 		err       error
 		tap, test string
@@ -272,9 +275,9 @@ func TestReportsOnWhatCannotBeLoaded(t *testing.T) {
 		"unreadable": {fs.ErrNotExist, "TAP version 14\n# file does not exist\nBail out! \\#c.toml: 1 problem\n", "#c.toml"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := NotTested("#c.toml", fmt.Errorf("loading: %w", tc.err))
+			r := NotRun("#c.toml", fmt.Errorf("loading: %w", tc.err))
 			if name == "unreadable" {
-				r = NotTested("#c.toml", tc.err)
+				r = NotRun("#c.toml", tc.err)
 			}
 			if r.OK() {
 				t.Error("the report is good")
@@ -288,7 +291,7 @@ func TestReportsOnWhatCannotBeLoaded(t *testing.T) {
 				t.Fatal(err)
 			}
 			x := parseJUnit(t, b.Bytes())
-			if e := x.Suites[0].Cases[0].Error; e == nil || e.Message != printable(r.Problems[0].Message) {
+			if e := x.Suites[0].Cases[0].Error; e == nil || e.Message != wording.Visible(r.Problems[0].Message) {
 				t.Errorf("error %+v", e)
 			}
 			if x.Errors != 1 || x.Suites[0].Cases[0].Name != tc.test {
@@ -301,19 +304,19 @@ func TestReportsOnWhatCannotBeLoaded(t *testing.T) {
 // Files are included by patterns, so whoever may add one chooses its name.
 func TestReportOnHostileFileName(t *testing.T) {
 	const name = "a\nok 9 ]]> # SKIP \x1b[31m.toml"
-	path := write(t, map[string]string{name: ofTests + "[[app.grafana.test]]\nwant = \"Editor\"\n"})
+	path := write(t, name, ofTests+"[[app.grafana.test]]\nwant = \"Editor\"\n")
 	t.Chdir(filepath.Dir(path))
-	c, err := LoadPolicy(name)
+	c, err := config.LoadPolicy(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.ReportTests(TestOptions{Now: beforeTests, Coverage: true})
+	r, err := Run(c, Options{Now: beforeTests, Coverage: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := append([]string{r.Tests[0].String()}, r.Tests[0].Advice()...)
 	for _, line := range append(lines, r.Coverage.Apps[0].Gaps()...) {
-		if printable(line) != line {
+		if wording.Visible(line) != line {
 			t.Errorf("not one printable line: %q", line)
 		}
 	}
@@ -330,7 +333,7 @@ func TestReportOnHostileFileName(t *testing.T) {
 	if err := r.WriteJUnit(&b); err != nil {
 		t.Fatal(err)
 	}
-	if c := parseJUnit(t, b.Bytes()).Suites[0].Cases[0]; c.File != printable(name) || c.Failure.Message != printable(r.Tests[0].Problem) {
+	if c := parseJUnit(t, b.Bytes()).Suites[0].Cases[0]; c.File != wording.Visible(name) || c.Failure.Message != wording.Visible(r.Tests[0].Problem) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -343,7 +346,7 @@ var errFull = errors.New("no space left on device")
 func (failingWriter) Write([]byte) (int, error) { return 0, errFull }
 
 func TestReportOnFullDisk(t *testing.T) {
-	r := report(t, hostileTests, TestOptions{})
+	r := report(t, hostileTests, Options{})
 	if err := r.WriteTAP(failingWriter{}); !errors.Is(err, errFull) {
 		t.Errorf("TAP: %v", err)
 	}

@@ -1,15 +1,18 @@
-package config
+package policytest
 
 import (
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // WriteTAP writes the report in the Test Anything Protocol, version 14. Names
 // are escaped: one with a line break and "ok 1" would be a result of its own.
-func (r *TestReport) WriteTAP(w io.Writer) error {
+func (r *Report) WriteTAP(w io.Writer) error {
 	t := tapWriter{}
 	t.line("TAP version 14")
 	if len(r.Problems) > 0 {
@@ -61,7 +64,7 @@ func (t *tapWriter) writeTo(w io.Writer) error {
 // line writes text that is TAP already.
 func (t *tapWriter) line(text string) { t.b.WriteString(text + "\n") }
 
-func (t *tapWriter) comment(text string) { t.line("# " + printable(text)) }
+func (t *tapWriter) comment(text string) { t.line("# " + wording.Visible(text)) }
 
 func (t *tapWriter) point(ok bool, description string) {
 	t.points++
@@ -74,7 +77,7 @@ func (t *tapWriter) point(ok bool, description string) {
 
 // test writes a test, and of a failed one its diagnostics in YAML. Every text in
 // them is in double quotes, where nothing has a meaning but escapes.
-func (t *tapWriter) test(test ReportedTest) {
+func (t *tapWriter) test(test Result) {
 	description := test.Key()
 	if test.Test.Name != "" {
 		description += " " + test.Test.Name
@@ -108,7 +111,7 @@ func (t *tapWriter) test(test ReportedTest) {
 // wanted are roles, or their absence, as a test's want writes them.
 func wanted(roles []string) []string {
 	if len(roles) == 0 {
-		return []string{Deny}
+		return []string{config.Deny}
 	}
 	return roles
 }
@@ -123,5 +126,5 @@ func yamlList(items []string) string {
 
 // tapText escapes what would end a description: "# SKIP" makes a failure none.
 func tapText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `#`, `\#`).Replace(printable(s))
+	return strings.NewReplacer(`\`, `\\`, `#`, `\#`).Replace(wording.Visible(s))
 }

@@ -1,4 +1,4 @@
-package config
+package policytest
 
 import (
 	"time"
@@ -8,7 +8,7 @@ import (
 
 // JSON returns the report in its JSON form, which is an interface: fields are
 // added, never renamed.
-func (r *TestReport) JSON() any {
+func (r *Report) JSON() any {
 	out := jsonReport{
 		OK: r.OK(), Config: r.Config, Passed: len(r.Tests) - r.Failed(), Failed: r.Failed(),
 		Problems: []jsonProblem{}, Tests: []jsonTest{},
@@ -87,7 +87,7 @@ type jsonRule struct {
 	Source string   `json:"source"`
 }
 
-func (t ReportedTest) json() jsonTest {
+func (t Result) json() jsonTest {
 	return jsonTest{
 		App: t.App.Name, Test: t.Number, Name: t.Test.Name, Source: t.Test.Source, At: t.At.UTC(), Passed: t.Passed(),
 		Want: notNil(t.Test.Want), Got: notNil(t.Got.Roles),
