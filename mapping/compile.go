@@ -233,7 +233,7 @@ func (c *compiler) nameOf(k *kind, item int, text string, check func(string) err
 		c.failItem(item, "an empty name, which nobody has", path...)
 		return 0, false
 	}
-	return c.table.add(k, text, isPattern(text)), true
+	return c.table.add(k, text), true
 }
 
 // groupNames is namesOf for groups, among which "@name" is a list.
@@ -285,7 +285,7 @@ func (c *compiler) list(list string) (int32, bool) {
 func (c *compiler) joinLists() {
 	for _, list := range slices.Sorted(maps.Keys(c.m.lists)) {
 		for _, member := range c.lists.members(list) {
-			n := c.table.add(c.m.groups, member, isPattern(member))
+			n := c.table.add(c.m.groups, member)
 			// A member may be written twice, and then this list is its last.
 			if lists := &c.table.names[n].lists; len(*lists) == 0 || (*lists)[len(*lists)-1] != c.m.lists[list] {
 				*lists = append(*lists, c.m.lists[list])

@@ -75,7 +75,7 @@ func checkPolicy(t *testing.T, p Policy, v visit) {
 	m, errs := ruleErrors(t, p)
 	if m == nil {
 		for _, e := range errs {
-			if e.Problem == "" || e.Rule < 0 || e.Rule > len(p.Rules) || e.Rule > 0 && e.List != "" {
+			if e.Problem == "" || e.Rule < 0 || e.Rule > len(p.Rules) || e.Rule > 0 && e.List != "" || e.Item < 0 {
 				t.Errorf("%+v", e)
 			}
 		}

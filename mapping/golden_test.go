@@ -81,7 +81,8 @@ func golden(t *testing.T, path string, answer func(t *testing.T, files map[strin
 	}
 }
 
-// TestRuleErrors pins every text that Compile says.
+// TestRuleErrors pins every text that Compile says, the item that is wrong (#2)
+// and the list that there is not.
 func TestRuleErrors(t *testing.T) {
 	golden(t, "testdata/errors.txtar", func(t *testing.T, files map[string][]byte) string {
 		var file policyFile
@@ -89,7 +90,14 @@ func TestRuleErrors(t *testing.T) {
 		_, errs := ruleErrors(t, file.policy("policy.toml"))
 		var b strings.Builder
 		for _, e := range errs {
-			b.WriteString(e.Error() + "\n")
+			b.WriteString(e.Error())
+			if e.Item > 0 {
+				fmt.Fprintf(&b, " #%d", e.Item)
+			}
+			if e.Unknown != "" {
+				b.WriteString(" unknown " + e.Unknown)
+			}
+			b.WriteString("\n")
 		}
 		return b.String()
 	})

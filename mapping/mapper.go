@@ -145,13 +145,13 @@ func (m *Mapper) sum(matched []int32) Decision {
 		}
 	}
 	if len(d.Also) > 0 {
-		d.Roles, d.Also = slices.Clip(d.Roles), slices.Clip(d.Also)
 		d.Attributes = m.attributes(matched)
 	}
 	return d
 }
 
-// union returns the items of both lists; it does not change the first one's.
+// union returns the items of both lists. It writes into neither: a rule's grants
+// have no room for more.
 func union(list, more []string) []string {
 	for _, item := range more {
 		if !slices.Contains(list, item) {

@@ -41,17 +41,17 @@ type nameTable struct {
 }
 
 // add returns the number of a text in a kind.
-func (t *nameTable) add(k *kind, text string, pattern bool) int32 {
+func (t *nameTable) add(k *kind, text string) int32 {
 	normal := k.normal(text)
-	if n, ok := k.exact[normal]; ok && !pattern {
+	if n, ok := k.exact[normal]; ok {
 		return n
 	}
-	if n, ok := k.patterns.number(normal); ok && pattern {
+	if n, ok := k.patterns.number(normal); ok {
 		return n
 	}
 	n := int32(len(t.names)) //nolint:gosec // bounded by the size of a file
 	t.names = append(t.names, name{text: text, kind: k})
-	if pattern {
+	if isPattern(text) {
 		k.patterns.add(normal, n)
 	} else {
 		k.exact[normal] = n

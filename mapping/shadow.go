@@ -160,7 +160,7 @@ func (s *shadowing) covers(r, later *rule) bool {
 			return false
 		}
 	}
-	return (r.after.IsZero() || !later.after.IsZero() && !later.after.Before(r.after)) &&
+	return (r.after.IsZero() || !later.after.Before(r.after)) &&
 		(r.until.IsZero() || !later.until.IsZero() && !later.until.After(r.until)) &&
 		(r.when == nil || r.when == later.when && (r.deny || !later.deny))
 }

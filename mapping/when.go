@@ -17,14 +17,20 @@ import (
 
 // What an expression in [Rule.When] may use: the standard functions of CEL, and
 //
-//	email, domain, subject, name   string, empty where the assertion has none;
+//	email, domain, subject, name   string, empty where the assertion has none or
+//	                               the email is not of the form local@domain;
 //	                               domain is the email's, in lower case
-//	groups                         list of strings
-//	claims                         map of all claims; claims["department"]
+//	groups                         list of strings, as the assertion has them even
+//	                               under [Policy.IgnoreCase]
+//	claims                         map of all claims, which has no order;
+//	                               claims["department"]
 //	now                            timestamp of the request
 //	member("NAME")                 whether the person is in a group, a pattern of
 //	                               groups or an "@list", as in groups = [...];
 //	                               NAME is a literal
+//
+// The pattern of matches is a literal, too: it is not for people to choose by
+// what they put into a claim.
 const variables = `claims, domain, email, groups, name, now, subject, member("GROUP") and the functions of CEL`
 
 // memberships is what member("x") is short for, memberships["x"]. Nobody can
