@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 func newCheck() *cobra.Command {
@@ -159,16 +160,16 @@ func (r *checkResult) print(w io.Writer) error {
 
 func (r *checkResult) summary() string {
 	if n := len(r.problems); n > 0 {
-		return plural(n, "problem")
+		return wording.Count(n, "problem")
 	}
 	var parts []string
 	if n := len(r.failures); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %s failed", n, plural(r.Tests, "policy test")))
+		parts = append(parts, fmt.Sprintf("%d of %s failed", n, wording.Count(r.Tests, "policy test")))
 	} else {
-		parts = append(parts, plural(r.Apps, "app"), plural(r.Rules, "rule"), plural(r.Tests, "policy test")+" passed")
+		parts = append(parts, wording.Count(r.Apps, "app"), wording.Count(r.Rules, "rule"), wording.Count(r.Tests, "policy test")+" passed")
 	}
 	if n := len(r.warnings); n > 0 {
-		parts = append(parts, plural(n, "warning"))
+		parts = append(parts, wording.Count(n, "warning"))
 	}
 	outcome := ""
 	if r.OK {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -83,13 +84,13 @@ func printReceived(p *printer, e *bridge.Explanation) {
 	if len(e.Attributes) > 0 {
 		p.printf("\nAttributes:\n")
 		for _, name := range slices.Sorted(maps.Keys(e.Attributes)) {
-			p.printf("  %s = %q\n", visible(name), e.Attributes[name])
+			p.printf("  %s = %q\n", wording.Visible(name), e.Attributes[name])
 		}
 	}
-	p.printf("\n%s receives:\n", visible(e.Upstream))
+	p.printf("\n%s receives:\n", wording.Visible(e.Upstream))
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
 		for _, value := range e.Header[name] {
-			p.printf("  %s: %s\n", name, visible(value))
+			p.printf("  %s: %s\n", name, wording.Visible(value))
 		}
 	}
 	for _, name := range e.Cookies {
@@ -179,7 +180,7 @@ func printGrant(p *printer, h *bridge.RoleHolders, r *bridge.RuleInWords) {
 	case "not begun":
 		notes += "  (has not begun)"
 	}
-	p.printf("\n  %s  %s%s\n", r.Rule, visible(r.Source), visible(notes))
+	p.printf("\n  %s  %s%s\n", r.Rule, wording.Visible(r.Source), wording.Visible(notes))
 	if len(r.Conditions) == 0 {
 		p.printf("    everybody\n")
 	}
@@ -232,7 +233,7 @@ func printBefore(p *printer, in *bridge.RoleInApp, n int) {
 	}
 	p.table(columns, rows)
 	if more := len(before) - most; more > 0 {
-		p.printf("      and %s more\n", plural(more, "rule"))
+		p.printf("      and %s more\n", wording.Count(more, "rule"))
 	}
 }
 
@@ -245,7 +246,7 @@ func printRoleOfPerson(p *printer, r *bridge.RoleOfPerson) {
 		if len(in.Lacks) == 0 {
 			continue
 		}
-		p.printf("What each rule that grants %s says:\n", visible(r.Role))
+		p.printf("What each rule that grants %s says:\n", wording.Visible(r.Role))
 		var rows [][]string
 		for n := range in.Lacks {
 			s := &in.Lacks[n]
@@ -258,7 +259,7 @@ func printRoleOfPerson(p *printer, r *bridge.RoleOfPerson) {
 // paragraph prints text in lines of at most columns, those after the first
 // indented a little more.
 func (p *printer) paragraph(indent, text string) {
-	for i, line := range wrap(visible(text), columns-len(indent)-2) {
+	for i, line := range wrap(wording.Visible(text), columns-len(indent)-2) {
 		if i > 0 {
 			line = "  " + line
 		}
@@ -274,7 +275,7 @@ func (p *printer) table(width int, rows [][]string) {
 	widths := make([]int, last)
 	for _, row := range rows {
 		for i := range row {
-			row[i] = visible(row[i])
+			row[i] = wording.Visible(row[i])
 		}
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))

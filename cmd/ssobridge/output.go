@@ -6,9 +6,9 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // printer writes a command's output and keeps the first error, so that a full
@@ -31,13 +31,6 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // printMembers prints the members of a JSON object, times also in words.
 func printMembers(p *printer, members map[string]any, now time.Time) {
 	if members == nil {
@@ -54,22 +47,8 @@ func printMembers(p *printer, members map[string]any, now time.Time) {
 			p.printf("  %s: %.0f (%s, %s)\n", name, seconds, at.Format(time.RFC3339), inWords(at.Sub(now)))
 			continue
 		}
-		p.printf("  %s: %s\n", visible(name), visible(string(value)))
+		p.printf("  %s: %s\n", wording.Visible(name), wording.Visible(string(value)))
 	}
-}
-
-// visible escapes what a terminal would act on, or show as something else:
-// claims are text that other people wrote.
-func visible(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
 }
 
 // inWords says how far away a time is.

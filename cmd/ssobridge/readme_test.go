@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,6 +68,30 @@ func mainConfig(t *testing.T) string {
 	return ""
 }
 
+// changedConfig is the main file with the change of the diff block.
+func changedConfig(t *testing.T) string {
+	t.Helper()
+	var removed, added strings.Builder
+	for _, b := range readmeBlocks(t) {
+		if b.language != "diff" {
+			continue
+		}
+		for line := range strings.Lines(b.text) {
+			if rest, ok := strings.CutPrefix(line, "-"); ok {
+				removed.WriteString(rest)
+			} else if rest, ok := strings.CutPrefix(line, "+"); ok {
+				added.WriteString(rest)
+			}
+		}
+	}
+	before := mainConfig(t)
+	after := strings.Replace(before, removed.String(), added.String(), 1)
+	if removed.Len() == 0 || after == before {
+		t.Fatal("README.md's diff block changes nothing of its configuration")
+	}
+	return after
+}
+
 var adapterTable = regexp.MustCompile(`(?m)^\[adapter\.([a-z-]+)\]`)
 
 // Every TOML block of README.md loads: those that are not whole files as part
@@ -99,8 +124,12 @@ func TestReadmeTOML(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := config.Load(path); err != nil {
-				t.Error(err)
+			c, err := config.Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, warning := range c.Warnings(time.Now()) {
+				t.Errorf("%+v", warning)
 			}
 		})
 	}
@@ -179,8 +208,10 @@ func TestReadmeCommands(t *testing.T) {
 					openssl(t, t.TempDir())
 				case c.args[0] == "ssobridge":
 					dir := t.TempDir()
-					if err := os.WriteFile(filepath.Join(dir, "ssobridge.toml"), []byte(mainConfig(t)), 0o600); err != nil {
-						t.Fatal(err)
+					for name, text := range map[string]string{"ssobridge.toml": mainConfig(t), "new.toml": changedConfig(t)} {
+						if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+							t.Fatal(err)
+						}
 					}
 					var stdout, stderr bytes.Buffer
 					t.Chdir(dir)

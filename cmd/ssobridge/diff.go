@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ssobridge/ssobridge/bridge/policydiff"
+)
+
+// diffFlags are the flags of diff.
+type diffFlags struct {
+	principals, at, format string
+	limit                  int
+	failOnChange           bool
+}
+
+func newDiff() *cobra.Command {
+	var f diffFlags
+	cmd := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Say who gains and who loses what between two configurations",
+		Long: `Say who gains and who loses what between two configurations, now and at every later
+time at which a rule begins or ends.
+
+Without --principals, people are made up from the rules of both files: those who
+meet an old and a new rule of which one changed, and those who only just do not.
+With it, the people of a file are asked about:
+
+  CSV         with a row of column names: email, subject, name, groups (several
+              separated by ";") and claim.NAME; at least email, subject or groups
+  JSON lines  objects with email, subject, name, groups (a list) and claims (an
+              object); other members, such as those of a log, do not matter
+
+Whoever is there several times counts once.
+
+Compared are decisions (roles and attributes), and each app's host, audience,
+issuers and adapter. Not compared are keys, upstreams, and what adapters send. Keys
+and certificates that the files name are not read.
+
+Exit code 1 means that something changes, if --fail-on-change asks for it.`,
+		Example: `  git worktree add ../main main
+  ssobridge diff ../main/ssobridge.toml ssobridge.toml
+  ssobridge diff old.toml new.toml --principals people.csv --format markdown
+  ssobridge diff old.toml new.toml --principals - < audit.jsonl`,
+		Args: cobra.ExactArgs(2),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.principals, "principals", "", "`FILE` of people, CSV or JSON lines; - for standard input")
+	flags.StringVar(&f.at, "at", "", "compare from this `TIME` on, such as 2027-01-31T18:00:00Z; default: now")
+	flags.StringVar(&f.format, "format", "text", "output `FORMAT`: text, markdown or json")
+	flags.IntVar(&f.limit, "limit", 10, "list at most `N` kinds of change, and people of each; 0: all; json lists all kinds, and 100 people by default")
+	flags.BoolVar(&f.failOnChange, "fail-on-change", false, "exit code 1 if anything changes")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.format == "json" && !flags.Changed("limit") {
+			f.limit = 100
+		}
+		r, err := f.compare(args[0], args[1], cmd.InOrStdin())
+		if err != nil {
+			return &exit{exitUsage, err}
+		}
+		if err := f.write(cmd.OutOrStdout(), r); err != nil {
+			return &exit{exitUsage, err}
+		}
+		if f.failOnChange && r.Changed() {
+			return &exit{exitNo, nil}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (f *diffFlags) compare(oldPath, newPath string, stdin io.Reader) (*policydiff.Result, error) {
+	options := policydiff.Options{At: time.Now(), Listed: f.limit}
+	switch {
+	case f.format != "text" && f.format != "markdown" && f.format != "json":
+		return nil, fmt.Errorf("--format is %q; choose text, markdown or json", f.format)
+	case f.limit < 0:
+		return nil, fmt.Errorf("--limit is %d; write how many to list, or 0 for all", f.limit)
+	}
+	if f.at != "" {
+		var err error
+		if options.At, err = time.Parse(time.RFC3339, f.at); err != nil {
+			return nil, fmt.Errorf("--at is %q; write a time such as 2027-01-31T18:00:00Z", f.at)
+		}
+	}
+	o, n, err := policydiff.Load(oldPath, newPath)
+	if err != nil {
+		return nil, err
+	}
+	switch f.principals {
+	case "":
+	case "-":
+		options.People = policydiff.NewPeople("standard input", stdin)
+	default:
+		file, err := os.Open(f.principals)
+		if err != nil {
+			return nil, fmt.Errorf("--principals: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		options.People = policydiff.NewPeople(f.principals, file)
+	}
+	return policydiff.Compare(o, n, options)
+}
+
+func (f *diffFlags) write(w io.Writer, r *policydiff.Result) error {
+	switch f.format {
+	case "markdown":
+		return r.WriteMarkdown(w, f.limit)
+	case "json":
+		return r.WriteJSON(w)
+	default:
+		return r.WriteText(w, f.limit)
+	}
+}
