@@ -85,14 +85,14 @@ func (c *compiler) failItem(item int, problem string, path ...string) {
 // checkPolicy checks what concerns the rules together.
 func (c *compiler) checkPolicy(p Policy) {
 	if c.m.match != MatchFirst && c.m.match != MatchAll {
-		c.fail(fmt.Sprintf(`is %q; write "first" or "all"`, p.Match), "match")
+		c.fail(fmt.Sprintf(`is %q: write "first" or "all"`, p.Match), "match")
 	}
 	grants := slices.ContainsFunc(p.Rules, func(r Rule) bool { return !r.Deny && (r.Attributes == nil || r.Grants() != nil) })
 	switch {
 	case len(p.Rules) == 0 && p.DefaultRole == "":
-		c.fail("no rule, so nobody could enter")
+		c.fail("no rule, so nobody could enter: add one that grants a role")
 	case !grants && p.DefaultRole == "":
-		c.fail("no rule grants a role, so nobody could enter; add one that does, or a default_role")
+		c.fail("no rule grants a role, so nobody could enter: add one that does, or a default_role")
 	}
 	for i := range p.Rules {
 		c.number = i + 1
@@ -117,19 +117,19 @@ func (c *compiler) checkUnconditional(r *Rule, last bool) {
 	}
 	switch first := c.m.match == MatchFirst; {
 	case first && !last:
-		c.fail("a rule without conditions matches everybody, so no later rule could match; "+
+		c.fail("a rule without conditions matches everybody, so no later rule could match: "+
 			"give it a condition, or put it last", key)
 	case c.m.defaultRole != "" && (first || r.Grants() != nil):
-		c.fail("a rule without conditions matches everybody, so default_role could never apply; keep one of them", key)
+		c.fail("a rule without conditions matches everybody, so default_role could never apply: keep one of them", key)
 	case !first && r.Deny:
-		c.fail("a rule without conditions denies everybody; give it a condition", key)
+		c.fail("a rule without conditions denies everybody: give it a condition", key)
 	}
 }
 
 func (c *compiler) rule(r *Rule) rule {
 	c.checkGrants(r)
 	if !r.After.IsZero() && !r.Until.IsZero() && !r.After.Before(r.Until) {
-		c.fail("not later than after, so the rule never holds", "until")
+		c.fail("not later than after, so the rule never holds: swap them, or write a later time", "until")
 	}
 	compiled := rule{
 		source: r.Source, grants: slices.Clip(slices.Clone(r.Grants())), attributes: maps.Clone(r.Attributes), deny: r.Deny,
@@ -150,11 +150,11 @@ func (c *compiler) rule(r *Rule) rule {
 	add("domains", false, c.namesOf(c.m.domains, r.Domains, checkDomain, "domains", "domains"))
 	add("subjects", false, c.namesOf(c.m.subjects, r.Subjects, nil, "subjects", "subjects"))
 	if r.Claims != nil && len(r.Claims) == 0 {
-		c.fail(`empty table; name a claim, such as { department = ["support"] }, or leave the key out`, "claims")
+		c.fail(`empty table: name a claim, such as { department = ["support"] }, or leave the key out`, "claims")
 	}
 	for _, claim := range slices.Sorted(maps.Keys(r.Claims)) {
 		if claim == "" {
-			c.fail("a claim without a name", "claims")
+			c.fail("a claim without a name: give it one, or remove it", "claims")
 			continue
 		}
 		if problem := claimProblem(claim); problem != "" {
@@ -173,35 +173,35 @@ func (c *compiler) rule(r *Rule) rule {
 func (c *compiler) checkGrants(r *Rule) {
 	switch {
 	case r.Deny && (r.Role != "" || r.Roles != nil || r.Attributes != nil):
-		c.fail("a rule that denies grants nothing; remove role, roles and attributes, or deny", "deny")
+		c.fail("a rule that denies grants nothing: remove role, roles and attributes, or deny", "deny")
 	case r.Deny:
 	case r.Role != "" && r.Roles != nil:
-		c.fail("there is role, too; keep one of them", "roles")
+		c.fail("there is role, too: keep one of them", "roles")
 	case r.Roles != nil && len(r.Roles) == 0:
-		c.fail(`empty list; name roles, or write role = "..."`, "roles")
+		c.fail(`empty list: name roles, or write role = "..."`, "roles")
 	case r.Role == "" && r.Roles == nil && c.m.match == MatchAll && len(r.Attributes) > 0:
 	case r.Role == "" && r.Roles == nil && len(r.Attributes) > 0:
-		c.fail(`missing; say which role the rule grants, or write match = "all" for rules that only add attributes`, "role")
+		c.fail(`missing: say which role the rule grants, or write match = "all" for rules that only add attributes`, "role")
 	case r.Role == "" && r.Roles == nil:
-		c.fail(`missing; say which role the rule grants, such as role = "Viewer", or deny = true`, "role")
+		c.fail(`missing: say which role the rule grants, such as role = "Viewer", or deny = true`, "role")
 	}
 	for i, role := range r.Roles {
 		switch {
 		case role == "":
-			c.failItem(i+1, "an empty role", "roles")
+			c.failItem(i+1, "an empty role: name one, or remove it", "roles")
 		case slices.Contains(r.Roles[:i], role):
-			c.failItem(i+1, fmt.Sprintf("%q is there twice", role), "roles")
+			c.failItem(i+1, fmt.Sprintf("%q is there twice: remove one", role), "roles")
 		}
 	}
 	if r.Attributes != nil && len(r.Attributes) == 0 {
-		c.fail(`empty table; name an attribute, such as { org_id = "2" }, or leave the key out`, "attributes")
+		c.fail(`empty table: name an attribute, such as { org_id = "2" }, or leave the key out`, "attributes")
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
 		switch {
 		case key == "":
-			c.fail("an attribute without a name", "attributes")
+			c.fail("an attribute without a name: give it one, or remove it", "attributes")
 		case r.Attributes[key] == "":
-			c.fail("empty; give it a value, or leave it out", "attributes", key)
+			c.fail("empty: give it a value, or leave it out", "attributes", key)
 		}
 	}
 }
@@ -210,7 +210,7 @@ func (c *compiler) checkGrants(r *Rule) {
 // is no condition. what is said of an empty list.
 func (c *compiler) namesOf(k *kind, written []string, check func(string) error, what string, path ...string) []int32 {
 	if written != nil && len(written) == 0 {
-		c.fail(fmt.Sprintf("empty list; name %s, or leave the key out", what), path...)
+		c.fail(fmt.Sprintf("empty list: name %s, or leave the key out", what), path...)
 	}
 	var names []int32
 	for i, text := range written {
@@ -230,7 +230,7 @@ func (c *compiler) nameOf(k *kind, item int, text string, check func(string) err
 		}
 	}
 	if text == "" {
-		c.failItem(item, "an empty name, which nobody has", path...)
+		c.failItem(item, "an empty name, which nobody has: remove it", path...)
 		return 0, false
 	}
 	return c.table.add(k, text), true
@@ -259,7 +259,7 @@ func (c *compiler) groupName(item int, text, key string) (n int32, ok bool) {
 	if n, ok = c.list(list); !ok {
 		c.errs = append(c.errs, &RuleError{
 			Rule: c.number, Path: []string{key}, Item: item, Unknown: text,
-			Problem: fmt.Sprintf("no group list %q; %s", text, c.lists.known()),
+			Problem: fmt.Sprintf("no group list %q: %s", text, c.lists.known()),
 		})
 	}
 	return n, ok
@@ -315,7 +315,7 @@ func claimProblem(claim string) string {
 	case "sub":
 		return "write subjects = [...]"
 	case "exp", "iat", "nbf", "jti":
-		return "differs from request to request, so no value of it can be written down; for times there are after and until"
+		return "differs from request to request, so no value of it can be written down: for times there are after and until"
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package mapping
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -33,22 +34,27 @@ func (l listSet) members(list string) []string {
 	return groups
 }
 
-// reaches reports whether list from uses list to, directly or not.
-func (l listSet) reaches(from, to string) bool {
+// way returns the lists by which list from uses list to, both included; nil: it
+// does not.
+func (l listSet) way(from, to string) []string {
 	seen := make(map[string]bool)
-	var enter func(string) bool
-	enter = func(list string) bool {
+	var enter func(list string) []string
+	enter = func(list string) []string {
 		if list == to {
-			return true
+			return []string{list}
 		}
 		if seen[list] {
-			return false
+			return nil
 		}
 		seen[list] = true
-		return slices.ContainsFunc(l[list], func(item string) bool {
-			inner, isList := strings.CutPrefix(item, "@")
-			return isList && enter(inner)
-		})
+		for _, item := range l[list] {
+			if inner, isList := strings.CutPrefix(item, "@"); isList {
+				if rest := enter(inner); rest != nil {
+					return append([]string{list}, rest...)
+				}
+			}
+		}
+		return nil
 	}
 	return enter(from)
 }
@@ -67,9 +73,10 @@ func (l listSet) known() string {
 
 // check reports what is wrong with the lists themselves.
 func (l listSet) check(fail func(RuleError)) {
+	told := make(map[[2]string]bool) // which uses are part of a circle that was reported
 	for _, list := range slices.Sorted(maps.Keys(l)) {
 		if len(l[list]) == 0 {
-			fail(RuleError{List: list, Problem: "empty list; name its groups, or remove it"})
+			fail(RuleError{List: list, Problem: "empty list: name its groups, or remove it"})
 		}
 		for i, item := range l[list] {
 			inner, isList := strings.CutPrefix(item, "@")
@@ -77,17 +84,39 @@ func (l listSet) check(fail func(RuleError)) {
 			e := RuleError{List: list, Item: i + 1}
 			switch {
 			case item == "":
-				e.Problem = "an empty group name"
+				e.Problem = "an empty group name: remove it"
 			case !isList:
 				continue
 			case !known:
-				e.Problem, e.Unknown = `no group list "`+item+`"; `+l.known(), item
-			case l.reaches(inner, list):
-				e.Problem = `contains itself through "` + item + `"`
-			default:
+				e.Problem, e.Unknown = `no group list "`+item+`": `+l.known(), item
+			case told[[2]string{list, inner}]:
 				continue
+			default:
+				way := l.way(inner, list)
+				if way == nil {
+					continue
+				}
+				e.Problem = circle(append([]string{list}, way...), told)
 			}
 			fail(e)
 		}
 	}
+}
+
+// circle says that lists use each other in turn, and notes which.
+func circle(lists []string, told map[[2]string]bool) string {
+	names := make([]string, len(lists))
+	for i, list := range lists {
+		if names[i] = strconv.Quote("@" + list); names[i] == `"@`+list+`"` && !strings.Contains(list, " ") {
+			names[i] = "@" + list
+		}
+		if i > 0 {
+			told[[2]string{lists[i-1], list}] = true
+		}
+	}
+	remove := ": remove one of these"
+	if len(lists) == 2 {
+		remove = ": remove it"
+	}
+	return "goes in a circle, " + strings.Join(names, " → ") + remove
 }

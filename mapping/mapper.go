@@ -50,7 +50,7 @@ type condition struct {
 func newMapper(p Policy) *Mapper {
 	fold, foldEmail := same, lowerDomain
 	if p.IgnoreCase {
-		fold, foldEmail = lowerASCII, lowerASCII
+		fold, foldEmail = LowerASCII, LowerASCII
 	}
 	m := &Mapper{
 		match:       cmp.Or(p.Match, MatchFirst),
@@ -58,11 +58,14 @@ func newMapper(p Policy) *Mapper {
 		lists:       make(map[string]int32),
 		groups:      newKind(fold, matchPattern),
 		emails:      newKind(foldEmail, matchEmail),
-		domains:     newKind(lowerASCII, matchPattern),
+		domains:     newKind(LowerASCII, matchPattern),
 		subjects:    newKind(same, matchPattern),
 	}
 	m.people.New = func() any {
-		return &person{has: make([]uint64, (len(m.names)+63)/64), answers: make(map[*expression]answer)}
+		return &person{
+			has: make([]uint64, (len(m.names)+63)/64), asked: make([]uint64, (len(m.rules)+63)/64),
+			answers: make(map[*expression]answer),
+		}
 	}
 	return m
 }
@@ -87,7 +90,7 @@ func (m *Mapper) first(x *person) Decision {
 			if i >= best {
 				return
 			}
-			if m.rules[i].failing(x) == "" {
+			if x.first(i) && m.rules[i].failing(x) == "" {
 				best = i
 			}
 		}
@@ -106,7 +109,7 @@ func (m *Mapper) first(x *person) Decision {
 func (m *Mapper) all(x *person) Decision {
 	try := func(numbers []int32) {
 		for _, i := range numbers {
-			if m.rules[i].failing(x) == "" {
+			if x.first(i) && m.rules[i].failing(x) == "" {
 				x.matched = append(x.matched, i)
 			}
 		}
@@ -115,8 +118,8 @@ func (m *Mapper) all(x *person) Decision {
 	for _, n := range x.names {
 		try(m.index.byName(n))
 	}
-	slices.Sort(x.matched) // a rule may be there once for each of its names
-	return m.sum(slices.Compact(x.matched))
+	slices.Sort(x.matched)
+	return m.sum(x.matched)
 }
 
 // sum adds up the rules of these numbers, which are in order.

@@ -138,9 +138,10 @@ func (x *patternIndex) find(text string, match func(pattern, text string) bool, 
 // same is the normal form of what matches exactly.
 func same(s string) string { return s }
 
-// lowerASCII lower-cases A to Z only: strings.ToLower makes the Kelvin sign an
-// ASCII "k", and with it one group into another.
-func lowerASCII(s string) string {
+// LowerASCII lower-cases A to Z only, as rules do under [Policy.IgnoreCase]:
+// strings.ToLower makes the Kelvin sign an ASCII "k", and with it one group into
+// another.
+func LowerASCII(s string) string {
 	for i := range len(s) {
 		if isUpperASCII(s[i]) {
 			lower := []byte(s)
@@ -160,5 +161,5 @@ func isUpperASCII(c byte) bool { return 'A' <= c && c <= 'Z' }
 // lowerDomain lower-cases the domain of an email and leaves its local part.
 func lowerDomain(email string) string {
 	at := strings.LastIndexByte(email, '@')
-	return email[:at+1] + lowerASCII(email[at+1:])
+	return email[:at+1] + LowerASCII(email[at+1:])
 }

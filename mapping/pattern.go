@@ -16,15 +16,15 @@ func checkEmail(written string) error {
 	local, domain, found := strings.Cut(written, "@")
 	switch {
 	case strings.ContainsFunc(written, isSeparator):
-		return errors.New("has spaces or separators, which no email has; write each address as an item of its own")
+		return errors.New("has spaces or separators, which no email has: write each address as an item of its own")
 	case !found || strings.Contains(domain, "@"):
-		return errors.New(`is no email address or pattern; write "ann@example.com", "*@example.com", or "*" for every address`)
+		return errors.New(`is no email address or pattern: write "ann@example.com", "*@example.com", or "*" for every address`)
 	case domain == "":
-		return errors.New(`has nothing after the "@"`)
+		return errors.New(`has nothing after the "@": write an address such as "ann@example.com"`)
 	case local == "" && !strings.Contains(domain, "."):
-		return errors.New(`has nothing before the "@"; a group list goes into groups, not emails`)
+		return errors.New(`has nothing before the "@": a group list goes into groups, not emails`)
 	case local == "":
-		return errors.New(`has nothing before the "@"; write "*` + written + `" for everybody in the domain`)
+		return errors.New(`has nothing before the "@": write "*` + written + `" for everybody in the domain`)
 	}
 	return nil
 }
@@ -34,15 +34,15 @@ func checkDomain(written string) error {
 	_, domain, isEmail := strings.Cut(written, "@")
 	switch {
 	case isEmail && domain != "" && !strings.Contains(domain, "@"):
-		return errors.New(`has an "@"; write the domain alone, "` + domain + `"`)
+		return errors.New(`has an "@": write the domain alone, "` + domain + `"`)
 	case strings.ContainsFunc(written, isSeparator):
-		return errors.New("has spaces or separators, which no domain has; write each as an item of its own")
+		return errors.New("has spaces or separators, which no domain has: write each as an item of its own")
 	case isEmail || strings.ContainsAny(written, ":/"):
-		return errors.New(`is no domain; write one such as "example.com"`)
+		return errors.New(`is no domain: write one such as "example.com"`)
 	case strings.HasPrefix(written, "."):
-		return errors.New(`begins with a dot; write "*` + written + `" for the domains below it`)
+		return errors.New(`begins with a dot: write "*` + written + `" for the domains below it`)
 	case strings.HasSuffix(written, "."):
-		return errors.New(`ends in a dot, which the domain of an email does not; write "` + strings.TrimRight(written, ".") + `"`)
+		return errors.New(`ends in a dot, which the domain of an email does not: write "` + strings.TrimRight(written, ".") + `"`)
 	}
 	return nil
 }

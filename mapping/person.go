@@ -18,8 +18,22 @@ type person struct {
 	// answers are those of expressions, which so are evaluated once for each
 	// person, however many rules and names lead to them.
 	answers map[*expression]answer
+	// tried are the rules that have been asked, and asked the same as bits: a
+	// rule that names thousands of the person's groups is asked once.
+	tried []int32
+	asked []uint64
 	// matched is room for Mapper.all.
 	matched []int32
+}
+
+// first reports whether rule i has not been asked yet, and notes that it has.
+func (x *person) first(i int32) bool {
+	if x.asked[i>>6]&(1<<(i&63)) != 0 {
+		return false
+	}
+	x.asked[i>>6] |= 1 << (i & 63)
+	x.tried = append(x.tried, i)
+	return true
 }
 
 // meet finds the names that p meets.
@@ -69,8 +83,11 @@ func (x *person) forget() {
 	for _, n := range x.names {
 		x.has[n>>6] = 0
 	}
+	for _, i := range x.tried {
+		x.asked[i>>6] = 0
+	}
 	clear(x.answers)
-	x.p, x.at, x.names, x.matched = nil, time.Time{}, x.names[:0], x.matched[:0]
+	x.p, x.at, x.names, x.tried, x.matched = nil, time.Time{}, x.names[:0], x.tried[:0], x.matched[:0]
 }
 
 // claimValues yields what a claim is matched by; see [Rule.Claims].

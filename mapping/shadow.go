@@ -44,7 +44,7 @@ func (c *compiler) checkContradictions() {
 	for i := range c.m.rules {
 		c.number = i + 1
 		if not, asks := s.contradiction(&c.m.rules[i]); not != "" {
-			c.fail("excludes everybody whom "+asks+" asks for, so the rule never holds", not)
+			c.fail("excludes everybody whom "+asks+" asks for, so the rule never holds: remove one of the two", not)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -94,9 +93,9 @@ func (c *compiler) expression(text string) *expression {
 	}
 	switch t := compiled.OutputType(); {
 	case t.IsExactType(cel.DynType):
-		return fail("may be a value of any type; compare it, as in claims.admin == true")
+		return fail("may be a value of any type: compare it, as in claims.admin == true")
 	case !t.IsExactType(cel.BoolType):
-		return fail(fmt.Sprintf(`gives a value of type %s; write what is true or false, such as email.startsWith("a")`, t))
+		return fail(fmt.Sprintf(`gives a value of type %s: write what is true or false, such as email.startsWith("a")`, t))
 	}
 	e, before := &expression{members: make(map[string]int32)}, len(c.errs)
 	for _, name := range namesOfMembers(compiled.NativeRep().Expr()) {
@@ -112,7 +111,7 @@ func (c *compiler) expression(text string) *expression {
 	}
 	e.program, err = env.Program(compiled, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(pricing{}), cel.CostLimit(maxCost))
 	if err != nil {
-		return fail("a constant in it is wrong: " + err.Error())
+		return fail("a constant in it is wrong: " + err.Error() + constantHint(err))
 	}
 	if c.expressions == nil {
 		c.expressions = make(map[string]*expression)
@@ -155,37 +154,6 @@ func visitCalls(e ast.Expr, visit func(call ast.Expr, args []ast.Expr)) {
 			visit(e, e.AsCall().Args())
 		}
 	}))
-}
-
-// issuesInWords says what is wrong with an expression, and where.
-func issuesInWords(issues *cel.Issues, text string) string {
-	var parts []string
-	undeclared := false
-	for _, e := range issues.Errors() {
-		message := e.Message
-		for _, w := range wordings {
-			message = w.of.ReplaceAllString(message, w.by)
-		}
-		undeclared = undeclared || strings.HasPrefix(message, "undeclared reference")
-		parts = append(parts, where(e.Location, text)+": "+message)
-	}
-	if undeclared {
-		parts = append(parts, "there are "+variables)
-	}
-	return strings.Join(parts, "; ")
-}
-
-// wordings put what CEL's parser and checker say into words for people who know
-// neither: tokens, "_==_", and lists of everything that could follow.
-var wordings = []struct {
-	of *regexp.Regexp
-	by string
-}{
-	{regexp.MustCompile(`^Syntax error: \w+ input '<EOF>'.*`), "the expression ends too early"},
-	{regexp.MustCompile(`^Syntax error: \w+ input (\S+).*`), "unexpected $1"},
-	{regexp.MustCompile(`^Syntax error: token recognition error at: `), "unexpected "},
-	{regexp.MustCompile(` \(in container ''\)`), ""},
-	{regexp.MustCompile(`^found no matching overload for '[_@]*([^_']*)[_@]*([^']*)' applied to '(.*)'`), "$1$2 cannot be applied to $3"},
 }
 
 // where names a place in an expression.
@@ -244,7 +212,7 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		if !ok {
 			return "", true
 		}
-		return lowerASCII(domain), true
+		return LowerASCII(domain), true
 	case "subject":
 		return p.Subject, true
 	case "name":

@@ -100,6 +100,8 @@ func TestVerifyRefusesClaims(t *testing.T) {
 		"email true":                              {"email", true, claims},
 		"email an object":                         {"email", map[string]any{}, claims},
 		"email with two @":                        {"email", "ann@example.com@evil.com", claims},
+		"email of a domain with a dot behind":     {"email", "eve@evil.com.", claims},
+		"email of a domain with a dot before":     {"email", "eve@.evil.com", claims},
 		"email with two @, one quoted":            {"email", `"ann@example.com"@evil.com`, claims},
 		"email without @":                         {"email", "ann", claims},
 		"email without name":                      {"email", "@example.com", claims},

@@ -127,6 +127,10 @@ func CheckEmail(email string) error {
 	if strings.ContainsFunc(email, notInEmail) {
 		return errors.New("has spaces, separators or invisible characters")
 	}
+	// The same domain to DNS, and another to whoever compares.
+	if strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") {
+		return errors.New("has a domain that begins or ends with a dot")
+	}
 	return nil
 }
 
