@@ -40,6 +40,9 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := b.now()
 	s := b.snapshot.Load()
 	app := s.app(r.Host)
+	if served := s.serveOwn(w, r, app); served {
+		return
+	}
 	if app == nil {
 		b.refuse(w, r, s.noApp, &refusal{reason: reasonUnknownHost})
 		return

@@ -38,11 +38,7 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 	id := rand.Text()
 	b.logRefusal(r, app, ref, a, id)
 	app.metrics.Refused(a.outcome, ref.reason)
-	if r.ContentLength != 0 {
-		// net/http reads on before it answers, to keep the connection. Whoever
-		// announces a body and never sends it would hold it for ever.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyTimeout)) // an error: nothing to read from
-	}
+	leaveBody(w, r)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -69,6 +65,15 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 		return
 	}
 	writeJSON(w, a, page)
+}
+
+// leaveBody is for answers that do not wait for the request's body. net/http reads
+// on before it answers, to keep the connection. Whoever announces a body and
+// never sends it would hold it for ever.
+func leaveBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyTimeout)) // an error: nothing to read from
+	}
 }
 
 func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, id string) {

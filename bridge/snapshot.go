@@ -50,8 +50,9 @@ func (d Deps) withDefaults() Deps {
 // Snapshot is everything that a request is answered by: all apps with their
 // rules and adapters. It is immutable.
 type Snapshot struct {
-	apps  map[string]*App // by normalised host
-	noApp *App            // counts requests for none of them
+	apps   map[string]*App                    // by normalised host
+	noApp  *App                               // counts requests for none of them
+	public map[string]map[string]http.Handler // by name of an app and path
 }
 
 // App is one configured app, ready to serve.
@@ -71,6 +72,8 @@ func Build(c *config.Config, d Deps) (*Snapshot, error) {
 	s := &Snapshot{
 		apps:  make(map[string]*App, len(c.Apps)),
 		noApp: &App{metrics: d.Metrics.App("")},
+
+		public: make(map[string]map[string]http.Handler),
 	}
 	var errs []error
 	for _, a := range c.Apps {
@@ -80,6 +83,9 @@ func Build(c *config.Config, d Deps) (*Snapshot, error) {
 			continue
 		}
 		s.apps[app.host] = app
+		if p, ok := a.Adapter.(adapter.Publisher); ok {
+			s.public[app.name] = p.Public()
+		}
 	}
 	if errs != nil {
 		return nil, errors.Join(errs...)

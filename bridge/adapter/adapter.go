@@ -12,6 +12,7 @@ package adapter
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"net/http"
@@ -111,6 +112,22 @@ type Grants struct {
 type AttributeUser interface {
 	// Attributes returns the names of those that it sends.
 	Attributes() []string
+}
+
+// KeyOwner is an [Adapter] that signs with keys of its own. They must be no
+// issuer's: what it signs goes to the app.
+type KeyOwner interface {
+	// PublicKeys returns the public ones of them, and those that it publishes
+	// although they sign no more; none if the adapter does not serve.
+	PublicKeys() []crypto.PublicKey
+}
+
+// Publisher is an [Adapter] that has something for everybody to read, such as the
+// keys that its app checks signatures with.
+type Publisher interface {
+	// Public returns what answers for it, by path below the bridge's own: without
+	// an identity, and without a request to the app.
+	Public() map[string]http.Handler
 }
 
 // OptionError is one wrong option.

@@ -31,6 +31,20 @@ type Options struct {
 	// are split at the comma. It is needed by adapters that send lists: with it,
 	// the suite makes sure that no group becomes two.
 	Split func(name, value string) (items []string, isList bool)
+	// Read takes the value of a header or cookie apart, if the app reads parts of
+	// it, such as the claims of a token. The suite then looks at the parts as well,
+	// and compares them instead of the value, so that what differs from one request
+	// to the next must be left out. It should check what the app checks, and panic.
+	Read func(name, value string) (parts []Part, ok bool)
+}
+
+// Part is something that the app reads within a value.
+type Part struct {
+	// Name is for messages, and one part's alone.
+	Name string
+	// Values are the texts; several or none only of a list.
+	Values []string
+	IsList bool
 }
 
 // Run tries the adapters that open returns; each call of open must return a new

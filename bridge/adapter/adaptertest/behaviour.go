@@ -19,7 +19,7 @@ func emptyFields(s *suite, r report) {
 			refuse(r, what, err)
 			return
 		}
-		for carrier, value := range values(out) {
+		for carrier, value := range s.values(out) {
 			if strings.TrimSpace(value) == "" {
 				r("%s: %s is empty", what, carrier)
 			}
@@ -57,7 +57,7 @@ func noRoleIsDropped(s *suite, r report) {
 		if err != nil {
 			refuse(r, "roles "+strings.Join(roles, " and "), err)
 		}
-		return answer{Output: out}, err == nil
+		return answer{Reading: s.reading(out)}, err == nil
 	}
 	first, _ := try(s.o.Role)
 	second, known := try(s.o.OtherRole)
@@ -102,16 +102,16 @@ func inputUnchanged(s *suite, r report) {
 
 // answer is what Adapt returns, in a form that compares.
 type answer struct {
-	Output adapter.Output
-	Error  string
+	Reading reading
+	Error   string
 }
 
 func (s *suite) answer(a adapter.Adapter, in adapter.Input) answer {
 	out, err := s.call(a, in)
 	if err != nil {
-		return answer{out, err.Error()}
+		return answer{s.reading(out), err.Error()}
 	}
-	return answer{Output: out}
+	return answer{Reading: s.reading(out)}
 }
 
 // deterministic: the same person at the same time is told in the same way, by

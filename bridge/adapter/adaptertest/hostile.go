@@ -41,7 +41,7 @@ func hostileText(s *suite, r report) {
 				refuse(r, what, err)
 				continue
 			}
-			for carrier, value := range values(out) {
+			for carrier, value := range s.values(out) {
 				switch {
 				case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
 					r("%s: %s carries it: %q", what, carrier, value)
@@ -70,6 +70,9 @@ func listItems(s *suite, r report) {
 		_, isList := s.split(name, list)
 		lists = lists || isList
 	}
+	for _, p := range s.parts(plain) {
+		lists = lists || p.IsList
+	}
 	if !lists {
 		return
 	}
@@ -92,11 +95,7 @@ func (s *suite) checkItems(r report, p place, text string) {
 		return
 	}
 	known := knownItems(in)
-	for name, list := range out.Header {
-		items, isList := s.split(name, list)
-		if !isList {
-			continue
-		}
+	check := func(name string, list, items []string) {
 		others := 0
 		for _, item := range items {
 			if known[item] {
@@ -105,8 +104,18 @@ func (s *suite) checkItems(r report, p place, text string) {
 			// One item may be the adapter's own, such as a sync marker.
 			others++
 			if others > 1 || strings.Contains(item, "admins") || strings.TrimSpace(item) == "" {
-				r("%s %q: the app reads %q, which is none of the person's, in header %s: %q", p.name, text, item, name, list)
+				r("%s %q: the app reads %q, which is none of the person's, in %s: %q", p.name, text, item, name, list)
 			}
+		}
+	}
+	for name, list := range out.Header {
+		if items, isList := s.split(name, list); isList {
+			check("header "+name, list, items)
+		}
+	}
+	for _, part := range s.parts(out) {
+		if part.IsList {
+			check(part.Name, part.Values, part.Values)
 		}
 	}
 }

@@ -34,8 +34,20 @@ var splits = map[string]func(name, value string) ([]string, bool){
 
 // preset is a preset file as the test reads it, beside the code that serves.
 type preset struct {
+	Kind   string
 	Roles  []string
-	Header map[string]struct{ From, Join string }
+	Header any // a table of headers, or of kind jwt the name of one
+	Prefix string
+}
+
+// headers are what a preset of kind headers sends.
+func (p preset) headers() map[string]map[string]any {
+	tables := make(map[string]map[string]any)
+	all, _ := p.Header.(map[string]any)
+	for name, table := range all {
+		tables[name], _ = table.(map[string]any)
+	}
+	return tables
 }
 
 func readPreset(tb testing.TB, p config.Preset) preset {
@@ -57,8 +69,11 @@ func (p preset) role() string {
 
 // options are what an [adapter.NAME] must add.
 func (p preset) options() string {
-	for _, h := range p.Header {
-		if h.From == "email_local" {
+	if p.Kind == "jwt" {
+		return `keys = [{ file = "app.key" }]`
+	}
+	for _, h := range p.headers() {
+		if h["from"] == "email_local" {
 			return `domains = ["example.com"]`
 		}
 	}
@@ -67,11 +82,15 @@ func (p preset) options() string {
 
 // split is how most apps read a list.
 func (p preset) split(name, value string) ([]string, bool) {
-	for header, h := range p.Header {
-		if http.CanonicalHeaderKey(header) != name || h.Join == "" {
+	for header, h := range p.headers() {
+		join, _ := h["join"].(string)
+		if http.CanonicalHeaderKey(header) != name || join == "" {
 			continue
 		}
-		separator := strings.TrimSpace(h.Join)
+		if h["encode"] == "latin-1" {
+			value = readLatin1(value)
+		}
+		separator := strings.TrimSpace(join)
 		if separator == "" {
 			return strings.Fields(value), true
 		}
@@ -82,6 +101,15 @@ func (p preset) split(name, value string) ([]string, bool) {
 		return items, true
 	}
 	return nil, false
+}
+
+// readLatin1 is how WSGI apps and others read a header: a character per byte.
+func readLatin1(value string) string {
+	runes := make([]rune, len(value))
+	for i := range len(value) {
+		runes[i] = rune(value[i])
+	}
+	return string(runes)
 }
 
 var grafanaItem = regexp.MustCompile(`"[^"]+"|[^,\t\n\v\f\r ]+`)
@@ -119,8 +147,10 @@ rule     = [{ role = %q }]
 extends = %q
 %s
 `, table.role(), p.Name, table.options())
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
+	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": []byte(appKey)} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(file), name), data, 0o600); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	c, err := config.Load(file)
 	if err != nil {
@@ -148,7 +178,7 @@ func TestPresets(t *testing.T) {
 				split = table.split
 			}
 			adaptertest.Run(t, func(tb testing.TB) adapter.Adapter { return open(tb, p) },
-				adaptertest.Options{Role: table.role(), Split: split})
+				adaptertest.Options{Role: table.role(), Split: split, Read: table.readToken})
 		})
 	}
 }
@@ -210,7 +240,9 @@ func TestPresetGolden(t *testing.T) {
 				}
 				for _, header := range slices.Sorted(maps.Keys(out.Header)) {
 					for _, value := range out.Header[header] {
-						if slices.Contains(owned.Secrets, header) {
+						if token, is := readPreset(t, preset).openToken(header, value); is {
+							value = token
+						} else if slices.Contains(owned.Secrets, header) {
 							value = adapter.HiddenSecret
 						}
 						fmt.Fprintf(&b, "  %s: %s\n", header, value)

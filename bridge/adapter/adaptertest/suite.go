@@ -35,6 +35,9 @@ func newSuite(ctx context.Context, open func() adapter.Adapter, o Options) *suit
 	if o.Split == nil {
 		o.Split = func(string, string) ([]string, bool) { return nil, false }
 	}
+	if o.Read == nil {
+		o.Read = func(string, string) ([]Part, bool) { return nil, false }
+	}
 	call := func(a adapter.Adapter, in adapter.Input) (adapter.Output, error) { return a.Adapt(ctx, in) }
 	return &suite{a: open(), reopen: open, call: call, o: o}
 }
@@ -131,17 +134,66 @@ func (s *suite) emailPlaces() []place {
 }
 
 // values are the values that an app would receive, by what carries them.
-func values(out adapter.Output) map[string]string {
+func (s *suite) values(out adapter.Output) map[string]string {
 	all := make(map[string]string)
-	for name, list := range out.Header {
+	add := func(carrier string, list []string) {
 		for i, value := range list {
-			all[fmt.Sprintf("header %s[%d]", name, i+1)] = value
+			all[fmt.Sprintf("%s[%d]", carrier, i+1)] = value
 		}
+	}
+	for name, list := range out.Header {
+		add("header "+name, list)
 	}
 	for _, c := range out.Cookies {
 		all["cookie "+c.Name] = c.Value
 	}
+	for _, p := range s.parts(out) {
+		add(p.Name, p.Values)
+	}
 	return all
+}
+
+// parts are what the app reads within values.
+func (s *suite) parts(out adapter.Output) []Part {
+	var all []Part
+	for _, name := range slices.Sorted(maps.Keys(out.Header)) {
+		for _, value := range out.Header[name] {
+			parts, _ := s.o.Read(name, value)
+			all = append(all, parts...)
+		}
+	}
+	for _, c := range out.Cookies {
+		parts, _ := s.o.Read(c.Name, c.Value)
+		all = append(all, parts...)
+	}
+	return all
+}
+
+// reading is what the app makes of out, in a form that compares: parts stand in
+// for the values that they were read in.
+type reading struct {
+	Output adapter.Output
+	Parts  []Part
+}
+
+func (s *suite) reading(out adapter.Output) reading {
+	r := reading{Output: adapter.Output{Header: make(http.Header)}, Parts: s.parts(out)}
+	for name, list := range out.Header {
+		for i, value := range list {
+			if _, read := s.o.Read(name, value); read {
+				value = fmt.Sprintf("(part %d)", i+1)
+			}
+			r.Output.Header[name] = append(r.Output.Header[name], value)
+		}
+	}
+	for _, c := range out.Cookies {
+		copied := *c //nolint:gosec // G124: in requests, cookies have no attributes
+		if _, read := s.o.Read(c.Name, c.Value); read {
+			copied.Value = "(parts)"
+		}
+		r.Output.Cookies = append(r.Output.Cookies, &copied)
+	}
+	return r
 }
 
 // refuse checks that an error of Adapt says that it is the person, not the

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // encoding writes text as the bytes of a header's value, or refuses: a value
@@ -41,19 +43,6 @@ var (
 	errLatin1  = errors.New("value has characters outside Latin-1 (ISO 8859-1)")
 )
 
-// hasControl reports whether s has control characters or is not UTF-8.
-func hasControl(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ' || c == 0x7f:
-			return true
-		case c >= utf8.RuneSelf: // most values never come here
-			return !utf8.ValidString(s[i:]) || strings.ContainsFunc(s[i:], unicode.IsControl)
-		}
-	}
-	return false
-}
-
 func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -65,7 +54,7 @@ func isASCII(s string) bool {
 
 func encodeUTF8(text string) (string, error) {
 	switch {
-	case hasControl(text):
+	case value.HasControl(text):
 		return "", errControl
 	case strings.TrimSpace(text) != text:
 		return "", errSpace
@@ -101,7 +90,7 @@ const hexDigits = "0123456789ABCDEF"
 
 // escape writes the bytes that are not plain as two digits behind a mark.
 func escape(text string, mark byte, plain func(i int) bool) (string, error) {
-	if hasControl(text) {
+	if value.HasControl(text) {
 		return "", errControl
 	}
 	var b strings.Builder
@@ -153,7 +142,7 @@ const (
 // encodeRFC2047 writes encoded-words, unless the text is the same without. ASCII
 // can be something else: the display name "=?UTF-8?B?YWRtaW4=?=" reads as "admin".
 func encodeRFC2047(text string) (string, error) {
-	if hasControl(text) {
+	if value.HasControl(text) {
 		return "", errControl
 	}
 	if isASCII(text) && !strings.Contains(text, "=?") && strings.TrimSpace(text) == text {

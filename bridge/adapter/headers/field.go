@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // Header says what one header carries: exactly one of From, Claim, Attribute,
@@ -87,7 +88,7 @@ type field struct {
 	name   string // canonical
 	single func(in *adapter.Input) (string, error)
 	list   func(in *adapter.Input) ([]string, error) // nil: single
-	shape  *shape                                    // nil: the source's words
+	shape  *value.Shape                              // nil: the source's words
 	form   form
 	repeat bool
 	marker bool // ends with the sync marker, or is it
@@ -100,7 +101,7 @@ type field struct {
 }
 
 // compile checks h; ok is false if fail was called.
-func (h *Header) compile(o *Options, env adapter.Env, fail failFunc) (f field, ok bool) {
+func (h *Header) compile(o *Options, env adapter.Env, fail value.Fail) (f field, ok bool) {
 	ok = true
 	bad := func(key, format string, args ...any) {
 		ok = false
@@ -110,7 +111,7 @@ func (h *Header) compile(o *Options, env adapter.Env, fail failFunc) (f field, o
 	secret := h.source(o, env, &f, bad)
 	f.secret = secret != ""
 	f.form = h.form(f.list != nil, bad)
-	f.shape = h.shape(o, env, bad)
+	f.shape = h.words(o).Shape(h.from(o), env, bad)
 	h.presence(&f, bad)
 	if h.known() && f.form.complete(f.list != nil) {
 		h.tryFixed(&f, o, secret, bad)
@@ -119,7 +120,7 @@ func (h *Header) compile(o *Options, env adapter.Env, fail failFunc) (f field, o
 }
 
 // presence checks what to do without a value.
-func (h *Header) presence(f *field, bad failFunc) {
+func (h *Header) presence(f *field, bad value.Fail) {
 	f.required = (h.Required || h.sendsRoles()) && h.From != "sync_marker" // which is never empty
 	switch h.Unsendable {
 	case "", "refuse":
@@ -149,7 +150,7 @@ func (h *Header) presence(f *field, bad failFunc) {
 
 // tryFixed writes the texts that do not depend on a person, so that those that
 // cannot be sent are found when the adapter is opened.
-func (h *Header) tryFixed(f *field, o *Options, secret string, bad failFunc) {
+func (h *Header) tryFixed(f *field, o *Options, secret string, bad value.Fail) {
 	try := func(key, text string) {
 		if _, err := f.write(text); err != nil {
 			bad(key, "%v", err)
@@ -169,12 +170,12 @@ func (h *Header) tryFixed(f *field, o *Options, secret string, bad failFunc) {
 			bad(".default", "%v", err)
 		}
 	}
-	names, key := h.names(o)
+	names, key := h.words(o).Names(h.from(o))
 	for _, from := range slices.Sorted(maps.Keys(names)) {
 		if names[from] == "" {
 			continue // checkMap says so
 		}
-		to, err := f.shape.finish(names[from])
+		to, err := f.shape.Finish(names[from])
 		if err == nil {
 			_, err = f.write(to)
 		}
@@ -186,13 +187,13 @@ func (h *Header) tryFixed(f *field, o *Options, secret string, bad failFunc) {
 
 // value returns the header's value, "" for none, without the sync marker. Of a
 // header that repeats, it returns its values instead.
-func (f *field) value(in *adapter.Input) (value string, items []string, err error) {
-	value, items, err = f.read(in)
+func (f *field) value(in *adapter.Input) (text string, items []string, err error) {
+	text, items, err = f.read(in)
 	switch {
-	case err != nil && (!f.omit || f.required || errors.Is(err, errUnmapped)):
+	case err != nil && (!f.omit || f.required || errors.Is(err, value.ErrUnmapped)):
 		return "", nil, fmt.Errorf("%w: %w", adapter.ErrUnsendable, err)
-	case err == nil && (value != "" || len(items) > 0):
-		return value, items, nil
+	case err == nil && (text != "" || len(items) > 0):
+		return text, items, nil
 	case f.required:
 		return "", nil, fmt.Errorf("%w: required, and empty for this person", adapter.ErrUnsendable)
 	case f.ifEmpty != "" && f.repeat:
@@ -219,7 +220,7 @@ func (f *field) read(in *adapter.Input) (value string, items []string, err error
 func (f *field) one(in *adapter.Input) (string, error) {
 	text, err := f.single(in)
 	if err == nil && text != "" && f.shape != nil {
-		text, err = f.shape.apply(text)
+		text, err = f.shape.Apply(text)
 	}
 	if err != nil || text == "" {
 		return "", err
@@ -236,18 +237,18 @@ func (f *field) items(in *adapter.Input) ([]string, error) {
 	written := make([]string, 0, len(list))
 	for _, item := range list {
 		if item != "" && f.shape != nil {
-			item, err = f.shape.apply(item)
+			item, err = f.shape.Apply(item)
 		}
 		if err == nil && item != "" {
 			item, err = f.write(item)
 		}
 		switch {
-		case err != nil && f.omit && !errors.Is(err, errUnmapped):
+		case err != nil && f.omit && !errors.Is(err, value.ErrUnmapped):
 			err = nil
 		case err != nil:
 			return nil, err
 		case item == "":
-		case f.shape != nil && f.shape.names != nil && slices.Contains(written, item): // two names for one thing
+		case f.shape.Mapped() && slices.Contains(written, item): // two names for one thing
 		default:
 			written = append(written, item)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // form is how words become a header's value: list structure, then bytes.
@@ -25,7 +27,7 @@ type form struct {
 const separators = ",;|:/+& "
 
 // form checks how h is written.
-func (h *Header) form(isList bool, bad failFunc) form {
+func (h *Header) form(isList bool, bad value.Fail) form {
 	f := form{join: h.Join, separator: separatorOf(h.Join), quote: h.Quote, wrap: h.Wrap == "<>"}
 	var known bool
 	if f.encoding, known = encodings[h.Encode]; !known {
@@ -48,7 +50,7 @@ func (h *Header) form(isList bool, bad failFunc) form {
 	return f
 }
 
-func (h *Header) listForm(f *form, bad failFunc) {
+func (h *Header) listForm(f *form, bad value.Fail) {
 	given := 0
 	for _, is := range []bool{h.Join != "", h.Repeat, h.Wrap != ""} {
 		if is {

@@ -28,9 +28,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // Options are the kind's options in a preset or under [adapter.NAME].
@@ -94,10 +93,6 @@ var (
 	_ adapter.AttributeUser = (*headersAdapter)(nil)
 )
 
-// failFunc reports that the option at key is wrong. To a header, a key is its
-// own if it begins with a dot.
-type failFunc func(key, format string, args ...any)
-
 // Open checks the options and returns the adapter.
 func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	var (
@@ -113,30 +108,30 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	if o.Resync < 0 {
 		fail("resync", "negative; write how often the app shall be made to read the identity anew, such as \"1m\"")
 	}
-	o.checkDomains(fail)
+	value.CheckDomains(o.Domains, o.uses("email_local"), "headers", fail)
 	o.checkGroups(fail)
 	sent := o.compile(a, env, fail)
 	if len(o.Header) > 0 && len(sent) == 0 && errs == nil {
 		fail("omit", "leaves no header, so the app would be told nothing; keep one of them")
 	}
 	o.checkLogout(fail)
-	o.strip(a, sent, fail)
+	value.Strip(&a.owned, o.Strip, o.StripCookies, sent, fail)
 	if errs != nil {
 		return nil, errors.Join(errs...)
 	}
 	return a, nil
 }
 
-// compile adds the headers to a. It returns the names of those that are sent by
+// compile adds the headers to a. It returns the keys of those that are sent by
 // their folded form.
-func (o *Options) compile(a *headersAdapter, env adapter.Env, fail failFunc) map[string]string {
+func (o *Options) compile(a *headersAdapter, env adapter.Env, fail value.Fail) map[string]string {
 	omitted := o.named("omit", o.Omit, fail)
 	silent := o.named("logout.omit", o.Logout.Omit, fail)
 	sent := make(map[string]string, len(o.Header))
 	for _, name := range slices.Sorted(maps.Keys(o.Header)) {
 		a.owned.Headers = append(a.owned.Headers, name)
 		folded := adapter.FoldName(name)
-		if problem := checkName(name); problem != "" {
+		if problem := value.CheckName(name); problem != "" {
 			fail("header."+name, "%s", problem)
 			continue
 		}
@@ -144,9 +139,9 @@ func (o *Options) compile(a *headersAdapter, env adapter.Env, fail failFunc) map
 			continue
 		}
 		if other, twice := sent[folded]; twice {
-			fail("header."+name, "is the same header as %s to many apps; keep one of them", other)
+			fail("header."+name, "is the same header as %s to many apps; keep one of them", strings.TrimPrefix(other, "header."))
 		}
-		sent[folded] = name
+		sent[folded] = "header." + name
 		h := o.Header[name]
 		f, ok := h.compile(o, env, func(key, format string, args ...any) {
 			if key == "" || strings.HasPrefix(key, ".") { // below the header
@@ -175,34 +170,8 @@ func (o *Options) compile(a *headersAdapter, env adapter.Env, fail failFunc) map
 	return sent
 }
 
-// strip adds what is only removed.
-func (o *Options) strip(a *headersAdapter, sent map[string]string, fail failFunc) {
-	for _, name := range o.Strip {
-		if prefix, is := strings.CutSuffix(name, "*"); is {
-			if problem := checkPrefix(prefix); problem != "" {
-				fail("strip", "%q %s", name, problem)
-			}
-			a.owned.Prefixes = append(a.owned.Prefixes, prefix)
-			continue
-		}
-		if problem := checkName(name); problem != "" {
-			fail("strip", "%q %s", name, problem)
-		}
-		if other, both := sent[adapter.FoldName(name)]; both {
-			fail("strip", "%q is never sent to the app, but %s says what to send; remove one of them", name, "header."+other)
-		}
-		a.owned.Headers = append(a.owned.Headers, name)
-	}
-	for _, name := range o.StripCookies {
-		if !httpguts.ValidHeaderFieldName(name) { // the same characters
-			fail("strip_cookies", "%q is no cookie's name; write it as the app does, such as \"grafana_session\"", name)
-		}
-		a.owned.Cookies = append(a.owned.Cookies, name)
-	}
-}
-
 // named returns the headers of a list in their folded form.
-func (o *Options) named(key string, list []string, fail failFunc) map[string]bool {
+func (o *Options) named(key string, list []string, fail value.Fail) map[string]bool {
 	known := make(map[string]bool, len(o.Header))
 	for name := range o.Header {
 		known[adapter.FoldName(name)] = true

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // grafanaReads is Grafana's rule for lists: JSON if the value begins with "[",
@@ -61,7 +62,7 @@ func TestGrafanaReadsTheGroups(t *testing.T) {
 		p.Groups = groupNames().Draw(rt, "groups")
 		var want []string
 		for _, g := range p.Groups {
-			if g != "" && !hasControl(g) && !strings.Contains(g, `"`) {
+			if g != "" && !value.HasControl(g) && !strings.Contains(g, `"`) {
 				// Space that Grafana does not take for space can stand unquoted
 				// inside a name, but not around it.
 				if unquoted := !strings.ContainsAny(g, ", ["); unquoted && strings.TrimSpace(g) != g {

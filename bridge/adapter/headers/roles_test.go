@@ -29,7 +29,7 @@ func TestSecondRoleIsNeverDropped(t *testing.T) {
 	}
 	testOptions(t, adapter.Env{Grants: &adapter.Grants{SeveralRoles: true}}, []optionTest{
 		{"one role of several", o, []string{
-			`header.X-User.from: sends one role, and the app's rules may grant several: write from = "roles" with join or repeat, or let each rule grant one role and match = "first"`,
+			`header.X-User.from: sends one role, and the app's rules may grant several: write from = "roles", or let each rule grant one role and match = "first"`,
 		}},
 		{"all of several", one(Header{From: "roles", Join: ","}), nil},
 		{"no role at all", one(Header{From: "email"}), nil},
@@ -100,7 +100,7 @@ func TestRoleOptionErrors(t *testing.T) {
 			`header.X-User.allow: is not for role, whose words somebody here chose: write the right ones there`,
 			`header.X-User.max_length: is not for role, whose words somebody here chose: write the right ones there`,
 			`header.X-User.forbid: is not for role, whose words somebody here chose: write the right ones there`,
-			`header.X-User.lower: is for email, email_local and a claim without join or repeat`,
+			`header.X-User.lower: is for email, email_local and a claim that is one text`,
 		}},
 		{"words that cannot be sent", one(Header{From: "roles", Join: ",", Map: map[string]string{"a": "", "b": "x,y", "c": "zoë"}}), []string{
 			`header.X-User.map.a: empty; remove it, and unmapped = "omit" leaves out what the map lacks`,

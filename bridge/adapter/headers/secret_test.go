@@ -82,7 +82,7 @@ func TestSecretIsReadOnlyToServe(t *testing.T) {
 		}},
 		{"shaped", one(Header{Secret: secretOf(proxySecret, nil), Default: "x", Join: ",", Lower: true}), []string{
 			`header.X-User: join, repeat, quote and append are for lists; a secret is one value`,
-			`header.X-User.lower: is for email, email_local and a claim without join or repeat`,
+			`header.X-User.lower: is for email, email_local and a claim that is one text`,
 			`header.X-User.default: has no effect: a secret is never empty`,
 		}},
 	})

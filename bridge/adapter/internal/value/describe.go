@@ -1,0 +1,60 @@
+package value
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// sourceWords are the sources that do not say themselves what they are.
+var sourceWords = map[string]string{
+	"email_local": "the email before the @",
+	"rule":        "which rule decided",
+	"sync_marker": "a marker that changes with the person, their roles and time",
+}
+
+// Describe says where the value comes from, for people to read.
+func (s *Source) Describe() string {
+	switch {
+	case s.Claim != "":
+		return fmt.Sprintf("claim %q", s.Claim)
+	case s.Attribute != "":
+		return fmt.Sprintf("attribute %q", s.Attribute)
+	case sourceWords[s.From] != "":
+		return sourceWords[s.From]
+	}
+	return s.From
+}
+
+// Describe says what becomes of a value of s, step by step, for people to read.
+func (w *Words) Describe(s *Source) []string {
+	var how []string
+	add := func(say bool, format string, args ...any) {
+		if say {
+			how = append(how, fmt.Sprintf(format, args...))
+		}
+	}
+	names, unmapped := w.Map, w.Unmapped
+	if names == nil && s.From == "groups" {
+		names, unmapped = w.Groups, w.GroupsUnmapped
+	}
+	add(len(names) > 0, "mapped (%s)", pairs(names))
+	add(unmapped == "omit", "others left out")
+	add(unmapped == "refuse", "others refused")
+	add(w.Lower, "in lower case")
+	add(len(w.Replace) > 0, "replaced (%s)", pairs(w.Replace))
+	add(w.Allow != "", "only the characters %s", w.Allow)
+	add(w.MaxLength > 0, "at most %d characters", w.MaxLength)
+	add(len(w.Forbid) > 0, "never %s", strings.Join(w.Forbid, " or "))
+	add(w.Prefix != "", "behind %q", w.Prefix)
+	return how
+}
+
+func pairs(m map[string]string) string {
+	all := make([]string, 0, len(m))
+	for _, from := range slices.Sorted(maps.Keys(m)) {
+		all = append(all, fmt.Sprintf("%s → %s", from, m[from]))
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,100 @@
+package jwt
+
+import (
+	"cmp"
+	_ "embed" // of start.toml
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+)
+
+var _ adapter.Describer = (*Options)(nil)
+
+//go:embed start.toml
+var start string
+
+// Summary says what the kind is for.
+func (*Options) Summary() string {
+	return "a token for each request, signed by ssobridge, for apps that check one"
+}
+
+// Start returns an adapter to start one's own from.
+func (*Options) Start() string { return start }
+
+// Sends lists what carries the token, and the claims in it by name.
+func (o *Options) Sends() []adapter.Sent {
+	token := adapter.Sent{In: "header", Name: o.Header, Source: "a signed token", How: o.describeToken()}
+	if o.Cookie != "" {
+		token.In, token.Name = "cookie", o.Cookie
+	}
+	sent := []adapter.Sent{token}
+	claims := maps.Clone(o.Claims)
+	if claims == nil {
+		claims = make(map[string]Claim, 1)
+	}
+	if _, has := claims["sub"]; !has {
+		claims["sub"] = Claim{From: "subject", Required: true}
+	}
+	for _, name := range o.Omit {
+		delete(claims, name)
+	}
+	return describe(sent, "", claims)
+}
+
+func (o *Options) describeToken() []string {
+	var how []string
+	if o.Prefix != "" {
+		how = append(how, fmt.Sprintf("behind %q", o.Prefix))
+	}
+	how = append(how, "iss "+cmp.Or(o.Issuer, defaultIssuer))
+	if o.Audience == "" {
+		how = append(how, "aud the app's name")
+	} else {
+		how = append(how, "aud "+o.Audience)
+	}
+	if o.Type != "" {
+		how = append(how, "typ "+o.Type)
+	}
+	lifetime := cmp.Or(o.Lifetime, defaultLifetime).String()
+	if strings.HasSuffix(lifetime, "m0s") {
+		lifetime = strings.TrimSuffix(lifetime, "0s")
+	}
+	return append(how, "good for "+lifetime+" at most")
+}
+
+func describe(sent []adapter.Sent, path string, claims map[string]Claim) []adapter.Sent {
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		c := claims[name]
+		if c.Object != nil {
+			sent = describe(sent, path+name+".", c.Object)
+			continue
+		}
+		s := adapter.Sent{In: "claim", Name: path + name, Role: c.source().SendsRoles()}
+		if c.Const != nil {
+			text, _ := json.Marshal(c.Const) //nolint:errchkjson // Open has said so
+			s.Source = fmt.Sprintf("always %s", text)
+		} else {
+			s.Source, s.How = c.source().Describe(), c.describe()
+		}
+		sent = append(sent, s)
+	}
+	return sent
+}
+
+func (c *Claim) describe() []string {
+	how := c.words().Describe(c.source())
+	if c.Type != "" {
+		how = append(how, "as a "+c.Type)
+	}
+	if c.Required || c.source().SendsRoles() {
+		how = append(how, "required")
+	}
+	if c.Unsendable == "omit" {
+		how = append(how, "what cannot be written is left out")
+	}
+	return how
+}
