@@ -20,6 +20,8 @@ type RoleOfPerson struct {
 	// Apps are those whose rules grant the role, Of is how many were looked at.
 	Apps []RoleOfPersonInApp `json:"apps"`
 	Of   int                 `json:"-"`
+	// OtherCase are the roles that differ from Role in upper and lower case only.
+	OtherCase []OtherCase `json:"other_case,omitempty"`
 }
 
 // RoleOfPersonInApp says it of one app.
@@ -47,7 +49,7 @@ func ExplainRoleOf(ctx context.Context, p Person, visits []Visit, role string, a
 	if err != nil {
 		return nil, err
 	}
-	r := &RoleOfPerson{Person: p, Role: role, Of: len(apps), Apps: make([]RoleOfPersonInApp, len(grant))}
+	r := &RoleOfPerson{Person: p, Role: role, Of: len(apps), Apps: make([]RoleOfPersonInApp, len(grant)), OtherCase: otherCases(apps, role)}
 	for i, n := range grant {
 		if r.Apps[i], err = roleOf(ctx, visits[n], role, at); err != nil {
 			return nil, err

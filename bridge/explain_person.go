@@ -71,6 +71,28 @@ func (p *Person) Check() error {
 	return nil
 }
 
+// CheckLists says which of the person's groups is called like a list of the
+// rules of apps, if one is: people are never in lists.
+func (p *Person) CheckLists(apps []*config.App) error {
+	for _, group := range p.Groups {
+		list, isList := strings.CutPrefix(group, "@")
+		for _, a := range apps {
+			if _, known := a.Policy.Lists[list]; !isList || !known {
+				continue
+			}
+			such := ""
+			for _, member := range a.Policy.Members(list) {
+				if !strings.Contains(member, "*") {
+					such = fmt.Sprintf(", such as %q", member)
+					break
+				}
+			}
+			return fmt.Errorf("%q is a list, and people are in groups: name one of its groups%s", group, such)
+		}
+	}
+	return nil
+}
+
 // AddClaim adds a claim written as NAME=VALUE. The value is JSON, or else, as for
 // NAME=support, a text.
 func (p *Person) AddClaim(written string) error {

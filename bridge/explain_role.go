@@ -21,6 +21,10 @@ type RoleHolders struct {
 	// Apps are those whose rules grant the role, Of is how many were looked at.
 	Apps []RoleInApp `json:"apps"`
 	Of   int         `json:"-"`
+	// OtherCase are the roles that differ from Role in upper and lower case only.
+	OtherCase []OtherCase `json:"other_case,omitempty"`
+
+	open []string // the apps that have a default_role
 }
 
 // RoleInApp says who could get a role in one app.
@@ -45,7 +49,8 @@ type RoleInApp struct {
 type RuleInWords struct {
 	Rule   string `json:"rule"`
 	Source string `json:"source"`
-	// Grants says that the rule grants the role that is asked about.
+	// Grants says that the rule grants the role that is asked about or, if that is
+	// [config.Deny], that it denies.
 	Grants bool     `json:"grants"`
 	Roles  []string `json:"roles"`
 	Deny   bool     `json:"deny,omitempty"`
@@ -82,19 +87,34 @@ func granting(apps []*config.App, role string) ([]int, error) {
 	return nil, fmt.Errorf("no rule grants a role %q%s", role, wording.Instead(role, rolesOf(apps)))
 }
 
-// ExplainRole says who could get a role in apps at a time. The error says that
-// nobody could, and which roles there are.
+// ExplainRole says who could get a role in apps at a time, or for [config.Deny]
+// whom rules deny. The error says that nobody could, and which roles there are.
 func ExplainRole(apps []*config.App, role string, at time.Time) (*RoleHolders, error) {
+	if role == config.Deny {
+		return explainDeny(apps, at), nil
+	}
 	grant, err := granting(apps, role)
 	if err != nil {
 		return nil, err
 	}
+	h := holders(apps, grant, role, at)
+	h.OtherCase = otherCases(apps, role)
+	return h, nil
+}
+
+// holders says who could get a role in those of apps with the numbers grant.
+func holders(apps []*config.App, grant []int, role string, at time.Time) *RoleHolders {
 	h := &RoleHolders{Role: role, Lists: map[string][]string{}, Apps: make([]RoleInApp, len(grant)), Of: len(apps)}
 	for i, n := range grant {
 		h.Apps[i] = roleInApp(apps[n], role, at)
 		h.addLists(apps[n], &h.Apps[i])
 	}
-	return h, nil
+	return h
+}
+
+// gives reports whether a rule grants a role, or denies if that is asked about.
+func gives(r *mapping.Rule, role string) bool {
+	return slices.Contains(r.Grants(), role) || r.Deny && role == config.Deny
 }
 
 func roleInApp(a *config.App, role string, at time.Time) RoleInApp {
@@ -104,7 +124,7 @@ func roleInApp(a *config.App, role string, at time.Time) RoleInApp {
 	}
 	last := 0 // the rules after it decide nothing about the role
 	for i := range a.Policy.Rules {
-		if in.DefaultRole || slices.Contains(a.Policy.Rules[i].Grants(), role) {
+		if in.DefaultRole || gives(&a.Policy.Rules[i], role) {
 			last = i
 		}
 	}
@@ -135,7 +155,7 @@ func roleInApp(a *config.App, role string, at time.Time) RoleInApp {
 func inWords(number int, r *mapping.Rule, role string, at time.Time) RuleInWords {
 	w := RuleInWords{
 		Rule: ruleName(number), Source: r.Source, Roles: r.Grants(), Deny: r.Deny,
-		Grants: slices.Contains(r.Grants(), role), Conditions: r.Describe(),
+		Grants: gives(r, role), Conditions: r.Describe(),
 	}
 	switch exists, ended := r.Exists(at); {
 	case ended:
@@ -169,8 +189,11 @@ func (h *RoleHolders) addLists(a *config.App, in *RoleInApp) {
 // Summary says in a sentence how many apps grant the role.
 func (h *RoleHolders) Summary() string {
 	verb := "grant"
+	if h.Role == config.Deny {
+		verb = "have rules that"
+	}
 	if len(h.Apps) == 1 {
-		verb = "grants"
+		verb = strings.Replace(strings.Replace(verb, "have", "has", 1), "grant", "grants", 1)
 	}
 	return fmt.Sprintf("%d of %d apps %s %s.", len(h.Apps), h.Of, verb, h.Role)
 }
@@ -196,7 +219,11 @@ func (in *RoleInApp) Summary(role string) string {
 	if by == nil {
 		by = append(by, "no rule now")
 	}
-	return fmt.Sprintf("%s grants %s by %s", in.App, role, strings.Join(by, " and "))
+	verb := "grants " + role
+	if role == config.Deny {
+		verb = "denies"
+	}
+	return fmt.Sprintf("%s %s by %s", in.App, verb, strings.Join(by, " and "))
 }
 
 // Before returns the numbers, in Rules, of those that may decide otherwise before

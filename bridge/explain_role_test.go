@@ -64,6 +64,101 @@ all grants admin by 1 rule
 	}
 }
 
+// rulesIn names the rules that an answer is about, with those before each.
+func rulesIn(h *bridge.RoleHolders) []string {
+	var all []string
+	for i := range h.Apps {
+		in := &h.Apps[i]
+		all = append(all, in.Summary(h.Role))
+		for n := range in.Rules {
+			if !in.Rules[n].Grants {
+				continue
+			}
+			line := in.Rules[n].Rule
+			for _, before := range in.Before(n) {
+				line += " after " + in.Rules[before].Rule
+			}
+			all = append(all, line)
+		}
+	}
+	return append(all, h.Notes()...)
+}
+
+// Who is suspended? Whoever a rule denies, and that no rule does is an answer.
+func TestExplainDeny(t *testing.T) {
+	c := loadPolicy(t, reasonsConfig+"[[app.first.rule]]\ndeny = true\nemails = [\"eve@*\"]\n")
+	for name, test := range map[string]struct {
+		apps []*config.App
+		want []string
+	}{
+		"all apps": {c.Apps, []string{
+			"2 of 3 apps have rules that deny.",
+			"first denies by 2 rules", "rule[1]", "rule[6] after rule[2] after rule[3] after rule[5]",
+			"all denies by 1 rule", "rule[4]",
+			"Whoever no rule gives a role is denied, too, except in all, by default_role.",
+		}},
+		"no rule denies":    {c.Apps[2:], []string{"0 of 1 apps have rules that deny.", "Whoever no rule gives a role is denied, too."}},
+		"all others get in": {c.Apps[1:2], []string{"1 of 1 apps has rules that deny.", "all denies by 1 rule", "rule[4]"}},
+	} {
+		h, err := bridge.ExplainRole(test.apps, config.Deny, explainedAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(test.want, append([]string{h.Summary()}, rulesIn(h)...)); d != "" {
+			t.Errorf("%s (-want +got)\n%s", name, d)
+		}
+	}
+}
+
+// "admin" is not "Admin", and whoever asks for one may mean both.
+func TestExplainRoleOfAnotherCase(t *testing.T) {
+	text := strings.Replace(reasonsConfig, `roles      = ["admin", "owner"]`, `roles      = ["Admin", "owner"]`, 1)
+	c := loadPolicy(t, strings.Replace(text, `role   = "editor"`, `role   = "ADMIN"`, 1))
+	h, err := bridge.ExplainRole(c.Apps, "Admin", explainedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`first grants "ADMIN": upper and lower case matter.`,
+		`first and all grant "admin": upper and lower case matter.`,
+	}
+	if d := cmp.Diff(want, h.Notes()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	p := bridge.Person{Email: "ann@example.com"}
+	r, err := bridge.ExplainRoleOf(t.Context(), p, p.Visits(c.Apps, nil), "Admin", explainedAt)
+	if err != nil || len(r.OtherCase) != 2 || r.OtherCase[0].String() != want[0] {
+		t.Errorf("%v, %v", r, err)
+	}
+}
+
+// What is privileged, the adapter says; a role's name counts where it does not.
+func TestExplainPrivileged(t *testing.T) {
+	c := loadPolicy(t, strings.NewReplacer(
+		"[app.closed]", "[adapter.told]\nextends = \"remote-user\"\nroles = [\"editor\", \"admin\"]\nprivileged = [\"editor\"]\n"+
+			"[app.told]\nhost = \"told.example.com\"\nupstream = \"http://127.0.0.1:1\"\nadapter = \"told\"\nissuer = \"corp\"\n"+
+			"[[app.told.rule]]\nrole = \"editor\"\ngroups = [\"staff\"]\n[[app.told.rule]]\nrole = \"admin\"\ngroups = [\"boss\"]\n[app.closed]",
+	).Replace(reasonsConfig))
+	r := bridge.ExplainPrivileged(c.Apps, explainedAt)
+	got := []string{r.Summary()}
+	for _, h := range r.Roles {
+		got = append(got, rulesIn(h)...)
+	}
+	want := []string{
+		`3 of 4 apps grant privileged roles: "admin", "editor" and "owner".`,
+		"first grants admin by 2 rules", "rule[3] after rule[1] after rule[2]", "rule[4] after rule[1] after rule[2]", "rule[5] after rule[1] after rule[2]",
+		"all grants admin by 1 rule", "rule[2] after rule[4]",
+		"told grants editor by 1 rule", "rule[1]",
+		"first grants owner by 1 rule", "rule[5] after rule[1] after rule[2] after rule[3]",
+	}
+	if d := cmp.Diff(want, got); d != "" || !slices.Equal(r.Without, []string{"closed"}) {
+		t.Errorf("without: %q (-want +got)\n%s", r.Without, d)
+	}
+	if got := bridge.ExplainPrivileged(c.Apps[3:], explainedAt).Summary(); got != "No app grants a privileged role." {
+		t.Error(got)
+	}
+}
+
 func TestExplainRoleOf(t *testing.T) {
 	c := loadPolicy(t, reasonsConfig)
 	person := func(groups ...string) bridge.Person {

@@ -80,7 +80,7 @@ func TestExplainIsWhatHappens(t *testing.T) {
 		{"denied", bridge.Person{Email: "x@example.com", Subject: "x", Groups: []string{"sre@example.com", "suspended"}}, nil},
 		{"refused by the adapter", bridge.Person{Subject: "x", Groups: []string{"sre@example.com"}}, nil},
 		{"a name that cannot be sent", bridge.Person{Email: "x@example.com", Subject: "x", Name: "Änn"}, nil},
-		{"a claim that cannot be sent", bridge.Person{Email: "x@example.com", Subject: "x"}, []string{"department=7"}},
+		{"a claim that cannot be sent", bridge.Person{Email: "x@example.com", Subject: "x"}, []string{"department=Änn"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := test.person
@@ -352,6 +352,26 @@ func TestPersonThatCannotBe(t *testing.T) {
 	}
 	if err := (&bridge.Person{Email: "ann@example.com", Subject: "a b", Groups: []string{"x y"}}).Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Nobody is in "@sre", so an answer about somebody who is would mislead.
+func TestPersonInAList(t *testing.T) {
+	c := loadPolicy(t, strings.Replace(reasonsConfig, "[adapter.several]", "[groups]\nsre = [\"team-*\", \"sre@example.com\"]\nteams = [\"team-*\"]\n[adapter.several]", 1))
+	for group, want := range map[string]string{
+		"@sre":            `"@sre" is a list, and people are in groups: name one of its groups, such as "sre@example.com"`,
+		"@teams":          `"@teams" is a list, and people are in groups: name one of its groups`,
+		"@another":        "",
+		"sre":             "",
+		"sre@example.com": "",
+	} {
+		got := ""
+		if err := (&bridge.Person{Groups: []string{"staff", group}}).CheckLists(c.Apps); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", group, got, want)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type layer struct {
 	name   string
 	at     place // its table
 	table  map[string]any
+	source []byte // of a preset
 	preset bool
 	// inUse is set once an app has opened the adapter.
 	inUse bool
@@ -91,7 +92,7 @@ func (c *catalog) reportCycle(circle []*layer) {
 	for _, l := range append(slices.Concat(circle[i:], circle[:i]), first) {
 		names = append(names, l.name)
 	}
-	c.report.add(first.at.key("extends"), "goes in a circle: %s", strings.Join(names, " extends "))
+	c.report.add(first.at.key("extends"), "goes in a circle, %s: remove one of these", strings.Join(names, " → "))
 }
 
 // decode lays the layers of a stack over each other. The options are nil if
@@ -114,8 +115,12 @@ func (c *catalog) decode(stack []*layer) (optionsTable, adapter.Options) {
 	open, ok := c.kinds[kind]
 	if !ok {
 		known := sortedKeys(c.kinds)
-		c.report.add(base.at.key("kind"), "no kind is called %q; %s", kind, wording.ThereAre(known))
-		return common, nil
+		c.report.add(base.at.key("kind"), "no kind is called %q%s", kind, wording.Instead(kind, known))
+		meant, near := wording.Nearest(kind, known)
+		if !near {
+			return common, nil
+		}
+		kind, open = meant, c.kinds[meant] // and what else is wrong is told, too
 	}
 	options := open()
 	for _, l := range stack {
@@ -166,6 +171,9 @@ type opened struct {
 	// roles is the app's vocabulary; nil: any role. privileged are those of them
 	// that the adapter calls so; nil: it does not say.
 	roles, privileged []string
+	// sendsNoRole: the adapter is the file's own and tells the app no role. oneRole:
+	// it is none's own, and not opened because the rules may grant several.
+	sendsNoRole, oneRole bool
 }
 
 // open opens the adapter called name for an app. What is wrong with options
@@ -184,13 +192,37 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 	env.Roles = common.Roles
 	a, err := options.Open(env)
 	problems := allErrors[*adapter.OptionError](err)
-	for _, problem := range problems {
-		c.optionProblem(stack, problem, user)
-	}
 	if err != nil && problems == nil {
 		c.report.add(user, "opening adapter %q: %v", name, err)
 	}
-	return opened{adapter: a, roles: common.Roles, privileged: common.Privileged}
+	others := withOneRole(stack, options, env, problems)
+	for _, problem := range others {
+		c.optionProblem(stack, problem, user)
+	}
+	described, describes := options.(adapter.Describer)
+	return opened{
+		adapter: a, roles: common.Roles, privileged: common.Privileged,
+		sendsNoRole: describes && !stack[len(stack)-1].preset &&
+			!slices.ContainsFunc(described.Sends(), func(s adapter.Sent) bool { return s.Role }),
+		oneRole: len(others) < len(problems),
+	}
+}
+
+// withOneRole leaves out the problems that a preset only has because decisions may
+// hold several roles: whoever chose it can change the rules, and not the preset.
+func withOneRole(stack []*layer, options adapter.Options, env adapter.Env, problems []*adapter.OptionError) []*adapter.OptionError {
+	if len(problems) == 0 || env.Grants == nil || !env.Grants.SeveralRoles {
+		return problems
+	}
+	grants := *env.Grants
+	grants.SeveralRoles = false
+	env.Grants = &grants
+	_, err := options.Open(env)
+	rest := allErrors[*adapter.OptionError](err)
+	return slices.DeleteFunc(slices.Clone(problems), func(p *adapter.OptionError) bool {
+		writer, _ := writerOf(stack, p.Key)
+		return writer.preset && !slices.ContainsFunc(rest, func(r *adapter.OptionError) bool { return *r == *p })
+	})
 }
 
 // openUnused checks the [adapter.NAME] tables that no app uses yet.

@@ -245,13 +245,19 @@ func TestReadPresets(t *testing.T) {
 	}
 	more := presets[1]
 	more.Source = nil
-	want := Preset{Name: "more", Kind: "fake", Extends: "plain", Description: "plain", Setup: "do this", Roles: []string{"user"}}
+	want := Preset{
+		Name: "more", Kind: "fake", Extends: "plain", Description: "plain", Setup: "do this", Roles: []string{"user"},
+		Options: map[string]any{
+			"text": "more", "list": []any{"a", "b"}, "number": int64(7), "every": "5s", "nested": map[string]any{"a": "1", "b": "2"},
+			"header": map[string]any{"X-A": map[string]any{"from": "email", "const": "a"}, "X-B": map[string]any{"from": "name"}},
+		},
+	}
 	if diff := cmp.Diff(want, more); diff != "" {
 		t.Errorf("preset (-want +got):\n%s", diff)
 	}
 	for content, want := range map[string]string{
 		"kind = \"fake\"\ntxt = 1\n": "reading presets: presets/x.toml:2: txt: unknown key: did you mean \"text\"?",
-		"kind =":                     "reading preset: presets/x.toml:1: invalid TOML: unexpected EOF; expected value",
+		"kind =":                     "reading preset: presets/x.toml:1: kind: invalid TOML: unexpected EOF; expected value: write a value after the =",
 		"kind = \"fake\"\n[header]\nX-A = {}\nx_a = {}\n": "reading presets: presets/x.toml:4: header.x_a: " +
 			`differs from "X-A" (presets/x.toml:3) only in case and punctuation, which apps do not tell apart: keep one of them`,
 	} {

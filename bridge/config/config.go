@@ -40,6 +40,8 @@ type Config struct {
 	files   []*document
 	lists   map[string][]string
 	listsAt map[string]place
+	// catalog is for AdapterOf.
+	catalog *catalog
 }
 
 // Server is how the bridge is reached.
@@ -175,6 +177,8 @@ type App struct {
 	at place
 	// privileged are the roles that the adapter calls so; nil: it does not say.
 	privileged []string
+	// sendsNoRole: the adapter, one of the file's own, tells the app no role.
+	sendsNoRole bool
 }
 
 // AudienceOf returns the "aud" that assertions of i must have for the app.

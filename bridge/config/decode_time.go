@@ -40,6 +40,10 @@ func (d *decoder) time(path string, v any, dst reflect.Value) {
 		case "time-local":
 			d.report.spoil(at, "want a date-time with an offset, such as 2027-01-31T18:00:00Z, got a time of day")
 		default:
+			if v.IsZero() { // which means no time at all, and so for ever
+				d.report.spoil(at, "is the beginning of time: write a time such as 2027-01-31T18:00:00Z")
+				return
+			}
 			dst.Set(reflect.ValueOf(v.UTC()))
 		}
 	case string:

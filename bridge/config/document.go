@@ -2,10 +2,7 @@ package config
 
 import (
 	"bytes"
-	"cmp"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -34,18 +31,6 @@ func parseDocument(name string, data []byte) (*document, *Problem) {
 	}
 	doc.lines, doc.comments = indexLines(data)
 	return doc, nil
-}
-
-func syntaxProblem(name string, data []byte, err error) *Problem {
-	p := &Problem{File: name, Line: 1, Message: err.Error()}
-	if parse, ok := errors.AsType[toml.ParseError](err); ok {
-		// At the end of a file the parser may be one line past it.
-		p.Line = min(max(parse.Position.Line, 1), 1+bytes.Count(data, []byte("\n")))
-		p.Message = cmp.Or(parse.Message, p.Message)
-	}
-	text := strings.TrimSuffix(strings.ReplaceAll(p.Message, "\n", " "), ".")
-	p.Message = "invalid TOML: " + strings.ToLower(text[:1]) + text[1:]
-	return p
 }
 
 // line returns the line of the key at path or, if the file does not have it,

@@ -123,7 +123,7 @@ func TestExampleKeysSwitchedOff(t *testing.T) {
 		report: report, main: wholeExample(t), names: map[string]place{}, groups: map[string]place{},
 		lists: map[string][]string{}, catalog: newCatalog(builtinKinds(), report),
 	}
-	if _, err := l.catalog.addPresets(os.DirFS(root + "/bridge/adapter")); err != nil {
+	if err := l.catalog.addPresets(os.DirFS(root + "/bridge/adapter")); err != nil {
 		t.Fatal(err)
 	}
 	file := l.add(l.main)
@@ -210,6 +210,8 @@ func missingBelow(path string, values []any, t reflect.Type) []string {
 			structs = append(structs, reflect.TypeOf(open()).Elem())
 		}
 		return missingKeys(path+".NAME", entriesOf(values), structs...)
+	case strings.HasSuffix(path, ".object"): // claims within a claim have the keys of claims
+		return nil
 	case t.Kind() == reflect.Struct:
 		return missingKeys(path, tablesOf(values), t)
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // Warning is something that is allowed, and probably not meant.
@@ -27,22 +29,31 @@ func (w Warning) String() string {
 	if key != "" {
 		key += ": "
 	}
-	return fmt.Sprintf("%s:%d: warning: %s%s [%s]", w.File, w.Line, key, w.Message, w.Code)
+	return wording.Visible(fmt.Sprintf("%s:%d: warning: %s%s [%s]", w.File, w.Line, key, w.Message, w.Code))
 }
 
 // The codes of warnings.
 const (
 	// LintShadowedRule: a rule changes nothing, because of another one.
 	LintShadowedRule = "shadowed-rule"
+	// LintAlikeRoles: an app's own adapter sends no role, and rules grant several.
+	LintAlikeRoles = "alike-roles"
 	// LintExpiredUntil: a rule's until has passed.
 	LintExpiredUntil = "expired-until"
 	// LintGroupID: a rule names a group by its ID in a directory.
 	LintGroupID = "group-id"
 	// LintGroupLookalike: two groups are spelt nearly the same.
 	LintGroupLookalike = "group-lookalike"
+	// LintMalformedID: a group is named by what is nearly a directory's ID.
+	LintMalformedID = "malformed-id"
+	// LintListWithoutAt: a group is called like a list.
+	LintListWithoutAt = "list-without-at"
+	// LintLooseDomain: a pattern also matches domains that anybody may register.
+	LintLooseDomain = "loose-domain"
 	// LintEveryonePrivileged: everybody gets a privileged role.
 	LintEveryonePrivileged = "everyone-privileged"
-	// LintOpenDefault: an app with privileged roles lets everybody in.
+	// LintOpenDefault: an app with privileged roles, or that denies some people,
+	// lets everybody else in.
 	LintOpenDefault = "open-default"
 	// LintUnusedList: no rule uses a list of groups.
 	LintUnusedList = "unused-list"
@@ -57,8 +68,8 @@ const (
 // lints are the codes that a comment can silence.
 func lints() []string {
 	return []string{
-		LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest, LintOpenDefault,
-		LintShadowedRule, LintUnusedList,
+		LintAlikeRoles, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
+		LintListWithoutAt, LintLooseDomain, LintMalformedID, LintOpenDefault, LintShadowedRule, LintUnusedList,
 	}
 }
 

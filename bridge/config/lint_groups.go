@@ -60,8 +60,7 @@ func groupsOfRule(at place, r *mapping.Rule) []groupUse {
 func (l *linter) groupIDs(rule place, r *mapping.Rule) {
 	for _, use := range groupsOfRule(rule, r) {
 		if directoryID.MatchString(use.name) {
-			l.warn(use.at(), LintGroupID, `%q looks like a directory's ID: no reader can tell whose it is, and a group that somebody names like it `+
-				`passes for it, as IDs and names come in one list; list it under [groups] and write "@NAME"`, use.name)
+			l.warn(use.at(), LintGroupID, `%q looks like a directory ID, which no reader can tell apart: list it under [groups] and write "@NAME"`, use.name)
 		}
 	}
 }
@@ -78,7 +77,8 @@ func (l *linter) mark(name string, lists map[string]bool) {
 	}
 }
 
-// lists warns about lists that no rule uses, be it through another list.
+// lists warns about lists that no rule uses, be it through another list, and
+// about what is in them.
 func (l *linter) lists() {
 	used := map[string]bool{}
 	for _, a := range l.config.Apps {
@@ -89,6 +89,9 @@ func (l *linter) lists() {
 		}
 	}
 	for _, list := range sortedKeys(l.config.lists) {
+		uses := groupUses(l.config.listsAt[list], l.config.lists[list])
+		l.listsWithoutAt(uses)
+		l.malformedIDs(uses)
 		if !used[list] {
 			l.warn(l.config.listsAt[list], LintUnusedList, `no rule uses "@%s": write it where it is meant, or remove the list`, list)
 		}

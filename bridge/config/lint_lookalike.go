@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/ssobridge/ssobridge/mapping"
 )
 
 // spelling is a group's name with the places where it is written.
@@ -15,13 +17,13 @@ type spelling struct {
 	uses []groupUse
 	// exact: for some app that asks for it, upper and lower case differ.
 	exact bool
-	first place // set once there is another of the same skeleton
+	first place // set by locate
 }
 
 // lookalikes warns about names that people take for the same, and rules do not.
 func (l *linter) lookalikes() {
-	alike := map[string][]*spelling{}
-	for _, s := range l.spellings() {
+	alike, all := map[string][]*spelling{}, l.spellings()
+	for _, s := range all {
 		if k := skeleton(s.name); k != "" {
 			alike[k] = append(alike[k], s)
 		}
@@ -31,16 +33,13 @@ func (l *linter) lookalikes() {
 			l.compare(same)
 		}
 	}
+	l.typos(all)
 }
 
 // compare warns about the names of one skeleton.
 func (l *linter) compare(same []*spelling) {
 	for _, s := range same {
-		places := make([]place, len(s.uses))
-		for i, use := range s.uses {
-			places[i] = use.at()
-		}
-		s.first = slices.MinFunc(places, place.compare)
+		s.locate()
 	}
 	slices.SortFunc(same, func(a, b *spelling) int { return cmp.Or(a.first.compare(b.first), cmp.Compare(a.name, b.name)) })
 	for i, s := range same {
@@ -52,6 +51,14 @@ func (l *linter) compare(same []*spelling) {
 		l.warn(s.first, LintGroupLookalike, "%+q and %+q (%s) differ only in %s, and names match exactly: is one of them misspelt?",
 			s.name, o.name, o.first.source(), difference(s.name, o.name))
 	}
+}
+
+func (s *spelling) locate() {
+	places := make([]place, len(s.uses))
+	for i, use := range s.uses {
+		places[i] = use.at()
+	}
+	s.first = slices.MinFunc(places, place.compare)
 }
 
 // spellings returns the groups of all rules and lists, but for patterns and the
@@ -100,7 +107,7 @@ func confusable(a, b *spelling) bool {
 	if slices.ContainsFunc(b.uses, func(use groupUse) bool { return in[use.in] }) {
 		return false
 	}
-	return a.exact || b.exact || lowerASCII(a.name) != lowerASCII(b.name)
+	return a.exact || b.exact || mapping.LowerASCII(a.name) != mapping.LowerASCII(b.name)
 }
 
 // difference says in what two names of one skeleton differ.
@@ -145,14 +152,4 @@ func letters(s string) string {
 		last, gap = r, false
 	}
 	return b.String()
-}
-
-// lowerASCII compares as rules do under ignore_case.
-func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
 }

@@ -12,14 +12,27 @@ func (l *linter) app(a *App) {
 	for i := range a.Policy.Rules {
 		r, at := &a.Policy.Rules[i], a.at.key("rule").index(i+1)
 		if !r.Until.IsZero() && !l.now.Before(r.Until) {
-			l.warn(at.key("until"), LintExpiredUntil, "has passed, so the rule never holds again: remove the rule")
+			l.warn(at.key("until"), LintExpiredUntil, "%s", expiredText(r))
 			continue
 		}
 		l.groupIDs(at, r)
+		l.listsWithoutAt(groupsOfRule(at, r))
+		l.malformedIDs(groupsOfRule(at, r))
+		if !r.Deny {
+			l.looseDomains(at, r)
+		}
 	}
+	l.roleless(a)
 	l.shadows(a)
 	l.everybody(a)
 	l.tests(a)
+}
+
+func expiredText(r *mapping.Rule) string {
+	if r.Deny {
+		return "has passed, so these people are no longer denied: extend it, or remove the rule"
+	}
+	return "has passed, so the rule never holds again: remove the rule"
 }
 
 // expired reports whether a rule, counted from 1, never holds again.
@@ -49,12 +62,12 @@ func (l *linter) shadows(a *App) {
 		at := a.at.key("rule").index(s.Rule)
 		switch {
 		case a.Policy.Match == mapping.MatchFirst:
-			l.warn(at, LintShadowedRule, "changes nothing: rule[%d] (%s) has decided already about everybody whom it matches; "+
+			l.warn(at, LintShadowedRule, "changes nothing, as rule[%d] (%s) has decided already about everybody whom it matches: "+
 				"put it before that rule, or remove it", s.By, by.Source)
 		case by.Deny:
-			l.warn(at, LintShadowedRule, "changes nothing: rule[%d] (%s) denies everybody whom it matches; remove it", s.By, by.Source)
+			l.warn(at, LintShadowedRule, "changes nothing, as rule[%d] (%s) denies everybody whom it matches: remove it", s.By, by.Source)
 		default:
-			l.warn(at, LintShadowedRule, "changes nothing: rule[%d] (%s) gives everybody whom it matches the same and more; remove it",
+			l.warn(at, LintShadowedRule, "changes nothing, as rule[%d] (%s) gives everybody whom it matches the same and more: remove it",
 				s.By, by.Source)
 		}
 	}
@@ -78,15 +91,20 @@ func (l *linter) everybody(a *App) {
 		l.warn(a.at.key("default_role"), LintEveryonePrivileged, "gives the privileged role %q to everybody whom no rule names", role)
 		return
 	}
-	if _, ok := a.privilegedOf(a.Mapper.Roles()); !ok {
-		return
-	}
-	const message = "lets in everybody whom no other rule matches, also those whom a misspelt rule misses; fine if that is meant"
+	at, before := a.at.key("default_role"), len(a.Policy.Rules)
 	switch {
 	case a.Policy.DefaultRole != "":
-		l.warn(a.at.key("default_role"), LintOpenDefault, message)
 	case open > 0:
-		l.warn(a.at.key("rule").index(open), LintOpenDefault, message)
+		at, before = a.at.key("rule").index(open), open-1
+	default:
+		return
+	}
+	_, privileged := a.privilegedOf(a.Mapper.Roles())
+	switch {
+	case l.denies(a, before):
+		l.warn(at, LintOpenDefault, "lets in everybody whom no other rule matches, also those whom a misspelt deny rule misses; fine if that is meant")
+	case privileged:
+		l.warn(at, LintOpenDefault, "lets in everybody whom no other rule matches, also those whom a misspelt rule misses; fine if that is meant")
 	}
 }
 
@@ -99,6 +117,17 @@ func (l *linter) openRule(a *App) int {
 		}
 	}
 	return 0
+}
+
+// denies reports whether a rule denies before somebody gets what everybody gets:
+// one of the first rules or, where all rules that match decide, any.
+func (l *linter) denies(a *App, before int) bool {
+	for i := range a.Policy.Rules {
+		if (i < before || a.Policy.Match == mapping.MatchAll) && a.Policy.Rules[i].Deny && !l.expired(a, i+1) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *App) privilegedOf(roles []string) (string, bool) {

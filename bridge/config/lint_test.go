@@ -49,7 +49,7 @@ func TestShippedConfigsHaveNoWarnings(t *testing.T) {
 
 // TestWarningsRepeat: Warnings changes nothing in the Config, which is shared.
 func TestWarningsRepeat(t *testing.T) {
-	for _, file := range []string{"groups", "ignore", "open", "rules"} {
+	for _, file := range []string{"groups", "ignore", "names", "open", "rules"} {
 		c, err := LoadPolicy("testdata/lint/" + file + ".toml")
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/headers"
+	"github.com/ssobridge/ssobridge/bridge/adapter/jwt"
 )
 
 // maxConfigBytes bounds a configuration file, maxKeyBytes one that it names.
@@ -36,10 +37,16 @@ func LoadPolicy(path string) (*Config, error) {
 	return load(path, builtinKinds(), adapter.Presets, false)
 }
 
+// ParsePolicy is LoadPolicy of a file's content; path is what messages call it.
+func ParsePolicy(path string, data []byte) (*Config, error) {
+	return parse(path, data, builtinKinds(), adapter.Presets, false)
+}
+
 // builtinKinds are the kinds of adapters; this is where one is added.
 func builtinKinds() map[string]func() adapter.Options {
 	return map[string]func() adapter.Options{
 		"headers": headers.New,
+		"jwt":     jwt.New,
 	}
 }
 
@@ -48,6 +55,10 @@ func load(path string, kinds map[string]func() adapter.Options, presets fs.FS, r
 	if err != nil {
 		return nil, fmt.Errorf("reading configuration: %w", err)
 	}
+	return parse(path, data, kinds, presets, readKeys)
+}
+
+func parse(path string, data []byte, kinds map[string]func() adapter.Options, presets fs.FS, readKeys bool) (*Config, error) {
 	report := newReporter()
 	l := &loader{
 		path:    path,
@@ -59,7 +70,7 @@ func load(path string, kinds map[string]func() adapter.Options, presets fs.FS, r
 		groups:  map[string]place{},
 		catalog: newCatalog(kinds, report),
 	}
-	if _, err := l.catalog.addPresets(presets); err != nil {
+	if err := l.catalog.addPresets(presets); err != nil {
 		return nil, err
 	}
 	var c *Config
@@ -98,8 +109,11 @@ type loader struct {
 	groups  map[string]place    // where they are defined
 	// listsSpoilt: a [groups] could not be read at all, so any list may exist.
 	listsSpoilt bool
-	apps        []entry[appTable]
-	catalog     *catalog
+	// includesLack: include is wrong or matches no file, so what is nowhere may be
+	// there.
+	includesLack bool
+	apps         []entry[appTable]
+	catalog      *catalog
 }
 
 // readAll reads the main file and its includes. It reports whether all of them
@@ -113,8 +127,13 @@ func (l *loader) readAll(data []byte) bool {
 	}
 	main := l.add(l.main)
 	l.server = main.Server
-	parsed := true
-	for _, file := range l.includes(main.Include) {
+	patterns, parsed := main.Include, true
+	if pattern, isOne := l.main.table["include"].(string); isOne {
+		patterns = []string{pattern} // which is what it would be in brackets
+	} else {
+		l.includesLack = l.report.spoiltBelow(place{l.main, "include"})
+	}
+	for _, file := range l.includes(patterns) {
 		parsed = l.readInclude(file) && parsed
 	}
 	return parsed
@@ -162,7 +181,8 @@ func (l *loader) includes(patterns []string) []include {
 		case err != nil:
 			l.report.add(at, "%q is no file name pattern: * and ? stand for characters, [a-z] for one of several", pattern)
 		case len(matches) == 0:
-			l.report.add(at, "no file matches %q in %s", pattern, dir)
+			l.includesLack = true
+			l.report.add(at, "no file matches %q in %s: correct the pattern, or remove it", pattern, dir)
 		}
 		slices.Sort(matches)
 		for _, match := range matches {

@@ -79,10 +79,6 @@ func (a *App) decide(t Test, at time.Time) mapping.Decision {
 	return a.MapperOf(t.Issuer).Map(a.Person(t), at)
 }
 
-// UnknownSubject is the subject of somebody who is described without one: a real
-// one is never empty, so rules for any subject hold, and those for one do not.
-const UnknownSubject = "subject-not-given"
-
 // Person is who a test is about.
 func (a *App) Person(t Test) *verifier.Principal {
 	return a.Describe(t.Issuer, &verifier.Principal{
@@ -91,42 +87,6 @@ func (a *App) Person(t Test) *verifier.Principal {
 		Groups:  t.Groups,
 		Claims:  t.Claims,
 	})
-}
-
-// Describe returns p, somebody whom people describe instead of showing an
-// assertion, as an assertion of i for the app would present them: with the
-// claims that it would have besides those of p, so that rules on claims answer
-// as they do for a request. It does not change p.
-func (a *App) Describe(i *Issuer, p *verifier.Principal) *verifier.Principal {
-	described := *p
-	described.Claims = map[string]any{
-		"iss": i.ExpectedIssuer(a.Host), "aud": a.AudienceOf(i), "sub": p.Subject,
-	}
-	groups := make([]any, len(p.Groups))
-	for n, group := range p.Groups {
-		groups[n] = group
-	}
-	if i.Foreign || i.DiscoveryURL != "" {
-		setUnlessEmpty(described.Claims, "email", p.Email)
-		setUnlessEmpty(described.Claims, "name", p.Name)
-		if len(groups) > 0 {
-			described.Claims["groups"] = groups
-		}
-	} else { // Pomerium sends what is empty, too
-		described.Claims["user"], described.Claims["email"], described.Claims["name"] = p.Subject, p.Email, p.Name
-		described.Claims["groups"] = groups
-	}
-	maps.Copy(described.Claims, p.Claims)
-	if name, ok := described.Claims["name"].(string); ok {
-		described.Name = name
-	}
-	return &described
-}
-
-func setUnlessEmpty(claims map[string]any, name, value string) {
-	if value != "" {
-		claims[name] = value
-	}
 }
 
 // problem says how a decision differs from what the test wants.

@@ -1,19 +1,26 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
-// Preset is an adapter that comes with ssobridge: data for a kind.
+// Preset is data for a kind: one that comes with ssobridge, or an [adapter.NAME].
 type Preset struct {
 	// Name is what an app's adapter key says.
 	Name string
+	// Place is where an [adapter.NAME] stands, as "file:line"; empty: it comes with
+	// ssobridge.
+	Place string
 	// Kind is the kind that the preset, or the one it extends, is data for.
 	Kind string
 	// Extends is the preset that this one is laid over, or empty.
@@ -36,6 +43,42 @@ type Preset struct {
 	SessionCookies []string
 	// Source is the preset's TOML file.
 	Source []byte
+	// Needs are the options that an [adapter.NAME] must add to it, by an example,
+	// as TOML decodes them; nil: none.
+	Needs map[string]any
+	// Options are those of its kind, as TOML decodes them.
+	Options map[string]any
+	// Sends is what the app receives. Owned are the names that clients may not
+	// speak for.
+	Sends []adapter.Sent
+	Owned adapter.Owned
+}
+
+// Kind is an adapter's implementation, as people may choose it.
+type Kind struct {
+	Name, Summary string
+	// Start is an adapter to start one's own from, in which NAME stands for its
+	// name.
+	Start string
+}
+
+// Kinds returns the kinds, sorted by name.
+func Kinds() []Kind {
+	var all []Kind
+	kinds := builtinKinds()
+	for _, name := range sortedKeys(kinds) {
+		k := Kind{Name: name}
+		if d, ok := kinds[name]().(adapter.Describer); ok {
+			k.Summary, k.Start = d.Summary(), d.Start()
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+// SendsRoles reports whether the app is told the role.
+func (p *Preset) SendsRoles() bool {
+	return slices.ContainsFunc(p.Sends, func(s adapter.Sent) bool { return s.Role })
 }
 
 // BuiltinPresets returns the presets that come with ssobridge, sorted by name.
@@ -59,35 +102,36 @@ func LookupPreset(name string) (Preset, error) {
 	return Preset{}, fmt.Errorf("no preset is called %q%s", name, wording.DidYouMean(name, names))
 }
 
+// AdapterOf returns the preset or the [adapter.NAME] of a name, as an app would
+// have it; nil: one that is made up.
+func (c *Config) AdapterOf(name string, app *App) (Preset, error) {
+	fresh := newCatalog(c.catalog.kinds, newReporter())
+	fresh.layers = c.catalog.layers
+	stack := fresh.stack(name)
+	if stack == nil {
+		return Preset{}, errors.New(fresh.unknown(name))
+	}
+	env := exampleEnv
+	if app != nil {
+		env = adapter.Env{App: app.Name, Host: app.Host}
+	}
+	return fresh.preset(stack, env), nil
+}
+
+// exampleEnv is the app of adapters that no app uses.
+var exampleEnv = adapter.Env{App: "example", Host: "app.example.com"}
+
 func readPresets(kinds map[string]func() adapter.Options, files fs.FS) ([]Preset, error) {
 	r := newReporter()
 	c := newCatalog(kinds, r)
-	sources, err := c.addPresets(files)
-	if err != nil {
+	if err := c.addPresets(files); err != nil {
 		return nil, err
 	}
 	var presets []Preset
 	for _, name := range sortedKeys(c.layers) {
-		stack := c.stack(name)
-		if stack == nil {
-			continue
+		if stack := c.stack(name); stack != nil {
+			presets = append(presets, c.preset(stack, exampleEnv))
 		}
-		common, _ := c.decode(stack)
-		presets = append(presets, Preset{
-			Name:        name,
-			Kind:        common.Kind,
-			Extends:     c.layers[name].extends(),
-			Description: common.Description,
-			Setup:       common.Setup,
-			Roles:       common.Roles,
-			Privileged:  common.Privileged,
-			Versions:    common.Versions,
-			Sources:     common.Sources,
-			Warnings:    common.Warnings,
-			Source:      sources[name],
-
-			SessionCookies: common.SessionCookies,
-		})
 	}
 	if problems := r.sorted(); problems != nil {
 		return nil, fmt.Errorf("reading presets: %w", problems)
@@ -95,25 +139,123 @@ func readPresets(kinds map[string]func() adapter.Options, files fs.FS) ([]Preset
 	return presets, nil
 }
 
-// addPresets takes in the presets and returns their sources by name.
-func (c *catalog) addPresets(files fs.FS) (map[string][]byte, error) {
+// preset describes the adapter of a stack.
+func (c *catalog) preset(stack []*layer, env adapter.Env) Preset {
+	top := stack[len(stack)-1]
+	common, options := c.decode(stack)
+	p := Preset{
+		Name:        top.name,
+		Kind:        common.Kind,
+		Extends:     top.extends(),
+		Description: common.Description,
+		Setup:       common.Setup,
+		Roles:       common.Roles,
+		Privileged:  common.Privileged,
+		Versions:    common.Versions,
+		Sources:     common.Sources,
+		Warnings:    common.Warnings,
+		Source:      top.source,
+		Options:     optionsOf(stack),
+
+		SessionCookies: common.SessionCookies,
+	}
+	if top.preset {
+		p.Needs = c.needs(top, common.Description)
+	} else {
+		p.Place = top.at.source()
+	}
+	if d, ok := options.(adapter.Describer); ok {
+		p.Sends = d.Sends()
+	}
+	if options == nil {
+		return p
+	}
+	if p.Needs != nil {
+		own := &layer{name: "own", at: place{doc: &document{name: top.name}}, table: p.Needs}
+		_, options = c.decode(append(slices.Clone(stack), own))
+	}
+	env.Roles = common.Roles
+	if a, err := options.Open(env); err == nil {
+		p.Owned = a.Owns()
+	}
+	return p
+}
+
+// optionsOf returns the options of a stack's kind. Tables of options are merged
+// by entry.
+func optionsOf(stack []*layer) map[string]any {
+	common := map[string]bool{}
+	for field := range reflect.TypeFor[optionsTable]().Fields() {
+		common[field.Tag.Get("toml")] = true
+	}
+	options := map[string]any{}
+	for _, l := range stack {
+		for key, value := range l.table {
+			below, isTable := options[key].(map[string]any)
+			entries, isToo := value.(map[string]any)
+			switch {
+			case common[key]:
+			case isTable && isToo:
+				below = maps.Clone(below)
+				maps.Copy(below, entries)
+				options[key] = below
+			default:
+				options[key] = value
+			}
+		}
+	}
+	return options
+}
+
+// needs returns what an [adapter.NAME] must add to a preset: nothing, unless the
+// description says "needs" and the comment at the top shows such a table.
+func (c *catalog) needs(l *layer, description string) map[string]any {
+	if !strings.Contains(description, "needs ") {
+		return nil
+	}
+	var example strings.Builder
+	for line := range strings.Lines(string(l.source)) {
+		text, isComment := strings.CutPrefix(line, "#")
+		if !isComment || strings.TrimSpace(text) == "" && example.Len() > 0 {
+			break
+		}
+		if code, indented := strings.CutPrefix(text, "   "); indented {
+			example.WriteString(code)
+		}
+	}
+	doc, problem := parseDocument(l.at.doc.name, []byte(example.String()))
+	if problem != nil {
+		c.report.add(l.at, "the table in the comment at the top: %s", problem.Message)
+		return nil
+	}
+	adapters, _ := doc.table["adapter"].(map[string]any)
+	for _, name := range sortedKeys(adapters) {
+		if table, _ := adapters[name].(map[string]any); table["extends"] == l.name {
+			table = maps.Clone(table)
+			delete(table, "extends")
+			return table
+		}
+	}
+	return nil
+}
+
+// addPresets takes in the presets.
+func (c *catalog) addPresets(files fs.FS) error {
 	matches, err := fs.Glob(files, "presets/*.toml")
 	if err != nil {
-		return nil, fmt.Errorf("listing presets: %w", err)
+		return fmt.Errorf("listing presets: %w", err)
 	}
-	sources := make(map[string][]byte, len(matches))
 	for _, match := range matches {
 		data, err := fs.ReadFile(files, match)
 		if err != nil {
-			return nil, fmt.Errorf("reading preset: %w", err)
+			return fmt.Errorf("reading preset: %w", err)
 		}
 		doc, problem := parseDocument(match, data)
 		if problem != nil {
-			return nil, fmt.Errorf("reading preset: %w", Problems{*problem})
+			return fmt.Errorf("reading preset: %w", Problems{*problem})
 		}
 		name := strings.TrimSuffix(path.Base(match), ".toml")
-		sources[name] = data
-		c.layers[name] = &layer{name: name, at: place{doc: doc}, table: doc.table, preset: true}
+		c.layers[name] = &layer{name: name, at: place{doc: doc}, table: doc.table, source: data, preset: true}
 	}
-	return sources, nil
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // Problem is one thing that is wrong with the configuration, and what would be
@@ -25,9 +27,9 @@ type Problem struct {
 // String is the problem as people read it: "file:line: key: message".
 func (p Problem) String() string {
 	if p.Key == "" {
-		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Message)
+		return wording.Visible(fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Message))
 	}
-	return fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Key, p.Message)
+	return wording.Visible(fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Key, p.Message))
 }
 
 // Problems are everything that is wrong with a configuration, sorted by file

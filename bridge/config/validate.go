@@ -15,7 +15,7 @@ import (
 // validate checks the tables and builds the Config from them. What it returns
 // counts only if nothing was reported.
 func (l *loader) validate() *Config {
-	c := &Config{Path: l.path, Server: l.validServer(), files: l.files, lists: l.lists, listsAt: l.groups}
+	c := &Config{Path: l.path, Server: l.validServer(), files: l.files, lists: l.lists, listsAt: l.groups, catalog: l.catalog}
 	issuers := map[string]*Issuer{}
 	for _, e := range l.issuers {
 		issuers[e.name] = l.validIssuer(e)
@@ -23,16 +23,17 @@ func (l *loader) validate() *Config {
 	for _, name := range sortedKeys(issuers) {
 		c.Issuers = append(c.Issuers, issuers[name])
 	}
-	if len(l.issuers) == 0 {
+	if len(l.issuers) == 0 && !l.includesLack {
 		l.report.add(place{l.main, "issuer"}, "none: say whose assertions to accept, with an [issuer.NAME] and its jwks_url")
 	}
-	if len(l.apps) == 0 {
+	if len(l.apps) == 0 && !l.includesLack {
 		l.report.add(place{l.main, "app"}, "none: the bridge needs at least one [app.NAME]")
 	}
 	hosts := map[string]place{}
 	for _, e := range l.apps {
 		c.Apps = append(c.Apps, l.validApp(e, issuers, hosts))
 	}
+	l.checkOwnKeys(c)
 	l.catalog.openUnused()
 	return c
 }
@@ -46,7 +47,7 @@ func (l *loader) validServer() Server {
 		l.report.add(at.key("admin_listen"), "the same as listen: health and metrics need an address that users do not reach")
 	}
 	if t.MaxAssertionBytes < 1<<10 || t.MaxAssertionBytes > 1<<20 {
-		l.report.add(at.key("max_assertion_bytes"), "%d is not between 1024 and 1048576", t.MaxAssertionBytes)
+		l.report.add(at.key("max_assertion_bytes"), "%d is not between 1024 and 1048576: write 131072, or leave the key out", t.MaxAssertionBytes)
 	}
 	l.checkPositive(at.key("drain_timeout"), t.DrainTimeout, "30s")
 	return Server{
@@ -74,7 +75,7 @@ func (l *loader) validCacheDir(at place, written string) string {
 	case err != nil:
 		l.report.add(at, "%v: make the directory, for ssobridge's user alone", err)
 	case !info.IsDir():
-		l.report.add(at, "%s is no directory", dir)
+		l.report.add(at, "%s is no directory: name one", dir)
 	case info.Mode().Perm()&0o022 != 0:
 		l.report.add(at, "%s can be written by others, who could put their own keys there: chmod 700", dir)
 	}
@@ -87,8 +88,17 @@ func (l *loader) checkListen(at place, address, example string) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil || strings.ContainsAny(host, "/ ") {
-		l.report.add(at, "%q is no address to listen on: write host:port, such as %q", address, example)
+		l.report.add(at, "%q is no address to listen on: write %q", address, listenExample(host, address, example))
 	}
+}
+
+// listenExample is example, with the port if that is all that was written.
+func listenExample(host, address, example string) string {
+	if _, err := strconv.ParseUint(address, 10, 16); err != nil || host != "" {
+		return example
+	}
+	host, _, _ = strings.Cut(example, ":")
+	return host + ":" + address
 }
 
 func (l *loader) validProxies(at place, written []string) []netip.Prefix {
@@ -215,11 +225,11 @@ func hostProblem(host string) string {
 func roleProblem(role string) string {
 	switch {
 	case role == "":
-		return "a role without a name"
+		return "a role without a name: name it, or remove it"
 	case role == Deny:
 		return fmt.Sprintf("no role can be called %q: a rule that denies says deny = true", Deny)
 	case strings.ContainsFunc(role, unicode.IsControl), strings.TrimSpace(role) != role:
-		return fmt.Sprintf("%q has control characters, or white space around it", role)
+		return fmt.Sprintf("%q has control characters, or white space around it: remove them", role)
 	}
 	return ""
 }

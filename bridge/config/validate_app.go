@@ -40,7 +40,10 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	}
 	l.compile(at, a)
 	opened := l.openAdapter(at.key("adapter"), a)
-	a.Adapter, a.privileged = opened.adapter, opened.privileged
+	a.Adapter, a.privileged, a.sendsNoRole = opened.adapter, opened.privileged, opened.sendsNoRole
+	if opened.oneRole {
+		l.checkOneRole(at, a)
+	}
 	l.checkRoles(at, a, opened.roles)
 	l.checkAttributes(at, a)
 	a.Tests = l.validTests(at, t, a, opened.roles)
@@ -134,7 +137,7 @@ func (l *loader) validAppIssuers(at place, t appTable, issuers map[string]*Issue
 		case i == nil:
 			l.report.spoil(several.index(n+1), "no issuer is called %q%s", name, wording.Instead(name, sortedKeys(issuers)))
 		case slices.Contains(list, i):
-			l.report.add(several.index(n+1), "%q is listed twice", name)
+			l.report.add(several.index(n+1), "%q is listed twice: remove one", name)
 		default:
 			list = append(list, i)
 		}

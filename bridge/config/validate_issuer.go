@@ -74,7 +74,7 @@ func (l *loader) checkAlgorithms(at place, algorithms []string) {
 	}
 	for i, a := range algorithms {
 		if known := []string{verifier.ES256, verifier.RS256}; !slices.Contains(known, a) {
-			l.report.add(at.index(i+1), "%q is not accepted%s", a, wording.Instead(a, known))
+			l.report.add(at.index(i+1), "%q is not accepted: %s", a, wording.ThereAre(known)) // HS256 is none misspelt
 		}
 	}
 }
@@ -103,12 +103,16 @@ func (l *loader) checkExpectedIssuer(at place, t issuerTable) {
 // that are in a file.
 func (l *loader) keySource(at place, i *Issuer) {
 	var given []string
+	misspelt := false
 	for _, key := range []string{"jwks_url", "jwks_file", "public_key_file", "discovery_url"} {
 		if at.doc.has(at.key(key).path) {
 			given = append(given, key)
 		}
+		misspelt = misspelt || l.report.isSpoilt(at.key(key))
 	}
 	switch {
+	case len(given) == 0 && misspelt:
+		return
 	case len(given) == 0 && i.JWKSURL != "": // known from the source
 		given = []string{"jwks_url"}
 	case len(given) == 0:

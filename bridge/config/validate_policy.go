@@ -123,9 +123,9 @@ func (l *loader) checkRole(at place, role, adapterName string, vocabulary []stri
 	case problem != "":
 		l.report.add(at, "%s", problem)
 	case len(vocabulary) > 0 && !slices.Contains(vocabulary, role):
-		hint := ": " + wording.ThereAre(vocabulary)
-		if near, ok := wording.Nearest(role, vocabulary); ok && strings.EqualFold(role, near) {
-			hint = wording.DidYouMean(role, vocabulary)
+		hint := wording.DidYouMean(role, vocabulary)
+		if hint == "" {
+			hint = ": " + wording.ThereAre(vocabulary) // in the order of the preset
 		}
 		l.report.add(at, "adapter %q has no role %q%s", adapterName, role, hint)
 	}
@@ -140,6 +140,23 @@ func (l *loader) checkRoles(at place, a *App, vocabulary []string) {
 		for n, role := range r.Roles {
 			l.checkRole(rule.key("roles").index(n+1), role, a.AdapterName, vocabulary)
 		}
+	}
+}
+
+// checkOneRole refuses rules that grant several roles where the adapter sends one.
+func (l *loader) checkOneRole(at place, a *App) {
+	granting := 0
+	for i := range a.Policy.Rules {
+		n := len(a.Policy.Rules[i].Grants())
+		if n > 0 {
+			granting++
+		}
+		if n > 1 {
+			l.report.add(at.key("rule").index(i+1).key("roles"), "adapter %q sends one role, and this grants %d: choose one", a.AdapterName, n)
+		}
+	}
+	if a.Policy.Match == mapping.MatchAll && granting > 1 {
+		l.report.add(at.key("match"), `adapter %q sends one role, and the rules may add up to several: write match = "first"`, a.AdapterName)
 	}
 }
 
@@ -161,7 +178,7 @@ func (l *loader) checkAttributes(at place, a *App) {
 			switch {
 			case slices.Contains(known, name):
 			case len(known) == 0:
-				l.report.add(attributes.key(name), "adapter %q sends no attributes; a header that shall carry it says attribute = %q", a.AdapterName, name)
+				l.report.add(attributes.key(name), "adapter %q sends no attributes: a header that shall carry it says attribute = %q", a.AdapterName, name)
 			default:
 				l.report.add(attributes.key(name), "adapter %q sends no such attribute%s", a.AdapterName, wording.Instead(name, known))
 			}

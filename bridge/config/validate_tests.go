@@ -79,7 +79,7 @@ func (l *loader) checkWant(at place, want, known []string) {
 		case known != nil && !slices.Contains(known, role):
 			l.report.add(at, "no rule grants a role %q%s", role, wording.Instead(role, known))
 		case slices.Contains(want[:i], role):
-			l.report.add(at, "%q is there twice", role)
+			l.report.add(at, "%q is there twice: remove one", role)
 		case role == Deny && len(want) > 1:
 			l.report.add(at, "%q beside a role: keep one of them", Deny)
 		}
@@ -97,7 +97,7 @@ func (l *loader) checkWantAttributes(at place, t testTable, known []string, part
 		switch {
 		case partial || slices.Contains(known, name):
 		case len(known) == 0:
-			l.report.add(at.key(name), "no rule of the app has attributes")
+			l.report.add(at.key(name), "no rule of the app has attributes: remove it")
 		default:
 			l.report.add(at.key(name), "no rule adds an attribute %q%s", name, wording.Instead(name, known))
 		}
@@ -174,7 +174,7 @@ func (l *loader) jsonValue(at place, v any) any {
 // has ended.
 func (l *loader) checkTimeless(at place, a *App) {
 	for i, t := range a.Tests {
-		if !t.At.IsZero() || t.Issuer == nil || a.MapperOf(t.Issuer) == nil {
+		if !t.At.IsZero() || l.report.spoiltBelow(at.index(i+1).key("at")) || t.Issuer == nil || a.MapperOf(t.Issuer) == nil {
 			continue
 		}
 		if change := a.changesAfter(t, l.now); !change.IsZero() {

@@ -246,6 +246,7 @@ func (c *collector) addMadeUp(p *Person, v *view) {
 		if g.covers(small.facts) {
 			continue
 		}
+		small, smallest = c.introduce(small, smallest, v)
 		if g.keep(small.facts); c.listed > 0 && len(g.people) >= c.listed {
 			g.More++
 			continue
@@ -278,12 +279,11 @@ func (c *collector) shrink(p *Person, ch change, v *view) (*Person, change) {
 	wanted := c.keyOf(ch)
 	try := func(facts []fact) bool {
 		other := personOf(facts)
-		changes := v.changes(other.principal)
-		i := slices.IndexFunc(changes, func(like change) bool { return c.keyOf(like) == wanted })
-		if i >= 0 {
-			p, ch = other, changes[i]
+		like, ok := c.changeOf(other, wanted, v)
+		if ok {
+			p, ch = other, like
 		}
-		return i >= 0
+		return ok
 	}
 	without := func(f fact) []fact {
 		return slices.DeleteFunc(slices.Clone(p.facts), func(g fact) bool { return f == g })

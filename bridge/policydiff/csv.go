@@ -56,6 +56,7 @@ func (p *People) readCSV(found func(line int, person *Person) bool) error {
 			p.fail(line, "%s", problem)
 			continue
 		}
+		p.checkSeparators(line, person.Groups)
 		if !found(line, person) {
 			return nil
 		}
@@ -97,6 +98,8 @@ type column struct{ name, claim string }
 
 type columnList []column
 
+var plainColumns = []string{"email", "subject", "name", "groups"}
+
 const columnNames = "email, subject, name, groups and claim.NAME"
 
 // columns reads the header row; nil: it is wrong.
@@ -114,13 +117,17 @@ func (p *People) columns(header []string, line int) columnList {
 		case isClaim:
 			list = append(list, column{name, claim})
 			continue
-		case slices.Contains([]string{"email", "subject", "name", "groups"}, name):
-		case slices.Contains([]string{"email", "subject", "name", "groups"}, plain):
+		case slices.Contains(plainColumns, name):
+		case slices.Contains(plainColumns, plain):
 			p.fail(line, "column %q: write %q", name, plain)
 		case len(header) == 1 && strings.ContainsAny(name, ";\t"):
 			p.fail(line, "column %q: separate columns by commas", name)
 		default:
-			p.fail(line, "column %q: the columns are %s", name, columnNames)
+			if near := wording.DidYouMean(plain, plainColumns); near != "" {
+				p.fail(line, "column %q%s", name, near)
+			} else {
+				p.fail(line, "column %q: the columns are %s", name, columnNames)
+			}
 		}
 		list = append(list, column{name: name})
 	}
@@ -172,9 +179,31 @@ func splitGroups(text string) (groups []string, problem string) {
 		case group == "":
 		case strings.TrimSpace(group) != group:
 			return nil, fmt.Sprintf("group %q has white space around it; write a;b, or use JSON if it belongs to the name", group)
+		case strings.HasPrefix(group, "@"):
+			return nil, fmt.Sprintf("group %q looks like a list of rules, and people are in groups: write one of the list's groups, or use JSON if the \"@\" belongs to the name", group)
 		default:
 			groups = append(groups, group)
 		}
 	}
 	return groups, ""
+}
+
+// checkSeparators warns of groups that may be several with another separator
+// between. It is no error: names may hold anything, those of LDAP hold commas.
+func (p *People) checkSeparators(line int, groups []string) {
+	for _, group := range groups {
+		if strings.Contains(group, "|") || strings.Contains(group, ",") && !isDN(group) {
+			p.doubt(line, group, `is taken as one: groups are separated by ";"`)
+		}
+	}
+}
+
+// isDN reports whether a text is like "cn=sre,ou=groups,dc=example".
+func isDN(text string) bool {
+	for part := range strings.SplitSeq(text, ",") {
+		if !strings.Contains(part, "=") {
+			return false
+		}
+	}
+	return true
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -93,7 +92,7 @@ func (d *deriver) run() {
 	}
 	d.atRandom()
 	if d.cut {
-		d.v.notes = append(d.v.notes, "too many rules to try every way to meet two of them; --principals is exact")
+		d.v.notes = append(d.v.notes, Note{Text: "too many rules to try every way to meet two of them; --principals is exact"})
 	}
 	d.noteExpressions()
 }
@@ -253,7 +252,10 @@ func (d *deriver) noteExpressions() {
 	for side, rules := range [][]mapping.Rule{d.v.old.policy.Rules, d.v.new.policy.Rules} {
 		for i := range rules {
 			if d.moved[side][i] && rules[i].When != "" {
-				d.v.notes = append(d.v.notes, fmt.Sprintf("rule[%d] at %s has an expression, so people for it are guesses; --principals is exact", i+1, wording.Visible(rules[i].Source)))
+				d.v.notes = append(d.v.notes, Note{
+					Place: fmt.Sprintf("rule[%d] at %s", i+1, rules[i].Source),
+					Text:  "has an expression, so people for it are guesses; --principals is exact",
+				})
 			}
 		}
 	}

@@ -108,7 +108,66 @@ func TestDerived(t *testing.T) {
 		},
 		{
 			name: "default_role", old: "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]", new: "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]",
-			newKeys: `default_role = "B"`, want: []string{"gains: deny → B: somebody without email and groups"},
+			newKeys: `default_role = "B"`, want: []string{"gains: deny → B: everybody whom no rule decides about, e.g. anybody@anywhere.example"},
+		},
+		{
+			name: "default_role is taken away", old: "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]", new: "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]",
+			oldKeys: `default_role = "B"`, want: []string{"loses: B → deny: everybody whom no rule decides about, e.g. anybody@anywhere.example"},
+		},
+		{
+			name:    "default_role, where a rule catches every email",
+			old:     "[[rule]]\nrole = \"A\"\nemails = [\"*\"]",
+			new:     "[[rule]]\nrole = \"A\"\nemails = [\"*\"]",
+			newKeys: `default_role = "B"`, want: []string{"gains: deny → B: somebody without an email"},
+		},
+		{
+			name: "a rule without conditions",
+			old:  "[[rule]]\nrole = \"A\"\ndomains = [\"x.example\"]",
+			new:  "[[rule]]\nrole = \"A\"",
+			want: []string{"gains: deny → A: everybody whom no other rule decides about, e.g. anybody@anywhere.example"},
+		},
+		{
+			name: "a rule without conditions gets another role",
+			old:  "[[rule]]\nrole = \"A\"",
+			new:  "[[rule]]\nrole = \"B\"",
+			want: []string{"changes: A → B: everybody"},
+		},
+		{
+			name: "the last rule, without conditions, gets another role",
+			old:  "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]\n[[rule]]\nrole = \"B\"",
+			new:  "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]\n[[rule]]\nrole = \"C\"",
+			want: []string{"changes: B → C: everybody whom no other rule decides about, e.g. anybody@anywhere.example"},
+		},
+		{
+			name: "a rule without conditions ends, and the next is not for everybody",
+			old:  "[[rule]]\nrole = \"A\"\nuntil = 2027-01-01T00:00:00Z\n[[rule]]\nrole = \"B\"\ngroups = [\"b\"]",
+			new:  "[[rule]]\nrole = \"C\"\nuntil = 2027-01-01T00:00:00Z\n[[rule]]\nrole = \"B\"\ngroups = [\"b\"]",
+			want: []string{"changes: A → C, until 2027-01-01T00:00:00Z: everybody"},
+		},
+		{
+			name: "a rule without conditions, which another goes on with for some",
+			old:  "[[rule]]\nrole = \"A\"\nuntil = 2027-01-01T00:00:00Z\n[[rule]]\nrole = \"B\"\ngroups = [\"b\"]\n[[rule]]\nrole = \"A\"",
+			new:  "[[rule]]\nrole = \"C\"",
+			want: []string{
+				"changes: A → C: everybody whom no other rule decides about, e.g. anybody@anywhere.example",
+				`changes: A → C, until 2027-01-01T00:00:00Z: somebody in "b"`,
+				`changes: B → C, from 2027-01-01T00:00:00Z: somebody in "b"`,
+			},
+		},
+		{
+			name: "a rule for all but some",
+			old:  "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]",
+			new:  "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]\n[[rule]]\nrole = \"B\"\nnot_groups = [\"contractors\"]",
+			want: []string{"gains: deny → B: everybody of whom both are true, e.g. anybody@anywhere.example"},
+		},
+		{
+			name: "a rule without conditions, where all rules that match count",
+			old:  "match = \"all\"\n[[rule]]\nrole = \"A\"\n[[rule]]\nrole = \"C\"\ngroups = [\"c\"]",
+			new:  "match = \"all\"\n[[rule]]\nrole = \"B\"\n[[rule]]\nrole = \"C\"\ngroups = [\"c\"]",
+			want: []string{
+				"changes: A → B: everybody whom no other rule decides about, e.g. anybody@anywhere.example",
+				`changes: A, C → B, C: somebody in "c"`,
+			},
 		},
 		{
 			name:    "default_role, where a rule catches all but contractors",
@@ -192,13 +251,13 @@ func TestOneMemberOfAHugeList(t *testing.T) {
 	const n = mostMadeUp + 10
 	r := compare(t, members(n)+rules, members(n+1)+rules, "")
 	want := []string{
-		fmt.Sprintf(`gains: deny → A: somebody in "group-%d"`, n),
+		fmt.Sprintf(`gains: deny → A: somebody without an email in "group-%d"`, n),
 		fmt.Sprintf(`changes: B → A: anybody@any.test in "group-%d"`, n),
 	}
 	if diff := cmp.Diff(want, lines(r.Apps[0])); diff != "" {
 		t.Error(diff)
 	}
-	if !slices.ContainsFunc(r.Apps[0].Notes, func(n string) bool { return strings.HasPrefix(n, "too many rules") }) {
+	if !slices.ContainsFunc(r.Apps[0].Notes, func(n Note) bool { return strings.HasPrefix(n.Text, "too many rules") }) {
 		t.Errorf("nothing says that people were left out: %q", r.Apps[0].Notes)
 	}
 }
@@ -234,7 +293,7 @@ func TestCommonRulesAreNotNews(t *testing.T) {
 func TestExpressionsAreNoted(t *testing.T) {
 	r := compare(t, app("x", "", "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]"),
 		app("x", "", "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]\nwhen = 'name.size() > 3'"), "")
-	if n := r.Apps[0].Notes; len(n) != 1 || !strings.HasPrefix(n[0], "rule[1] at ") {
+	if n := r.Apps[0].Notes; len(n) != 1 || !strings.HasPrefix(n[0].String(), "rule[1] at ") {
 		t.Errorf("%q", n)
 	}
 }

@@ -52,7 +52,7 @@ func TestMarkdownIsTame(t *testing.T) {
 	r := compare(t,
 		app("x", `audience = "@team <img src=x>"`, "[[rule]]\nrole = \"@octocat | <b>\"\ngroups = [\"a\"]"),
 		app("x", `audience = "[a](http://evil.test)"`, "[[rule]]\nrole = \"```\"\ngroups = [\"a\"]\nwhen = 'name != \"@x\"'"),
-		"email,subject,groups\nann@example.com,,a\n,\"@subject|\",a\n,,\"a;@group\nx\"\n")
+		"email,subject,groups\nann@example.com,,a\n,\"@subject|\",a\n,,\"a;x @group\nx\"\n")
 	var b bytes.Buffer
 	if err := r.WriteMarkdown(&b, 10); err != nil {
 		t.Fatal(err)
@@ -65,6 +65,19 @@ func TestMarkdownIsTame(t *testing.T) {
 		if n := strings.Count(line, "|") - strings.Count(line, `\|`); strings.HasPrefix(line, "|") && n != 6 {
 			t.Errorf("%d cells: %s", n-1, line)
 		}
+	}
+}
+
+// TestMarkdownNotes: a note is a sentence, and only what others wrote is code.
+func TestMarkdownNotes(t *testing.T) {
+	r := compare(t, app("x", "", "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]"),
+		app("x", "", "[[rule]]\nrole = \"A\"\ngroups = [\"a\"]\nwhen = 'name.size() > 3'"), "")
+	var b bytes.Buffer
+	if err := r.WriteMarkdown(&b, 0); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile("\nNote: `rule\\[1\\] at [^`]*new.toml:[0-9]+` has an expression, so people for it are guesses; --principals is exact\\.\n").MatchString(b.String()) {
+		t.Error(b.String())
 	}
 }
 

@@ -96,7 +96,10 @@ func (a *App) json(derived bool) appJSON {
 	out := appJSON{
 		App: a.Name, Issuers: a.Issuers, Status: a.Status, Host: a.Host, Source: a.Source,
 		Roles: nonNil(a.Roles), Settings: []settingJSON{}, Changes: []changeJSON{},
-		Unlisted: a.Unlisted, Counts: countsJSON(a.Counts), Notes: nonNil(a.Notes),
+		Unlisted: a.Unlisted, Counts: countsJSON(a.Counts), Notes: []string{},
+	}
+	for _, note := range a.Notes {
+		out.Notes = append(out.Notes, note.String())
 	}
 	for _, s := range a.Settings {
 		out.Settings = append(out.Settings, settingJSON(s))

@@ -40,7 +40,7 @@ func (t *writer) markdownApp(r *Result, a *App) {
 		t.markdownTable(a)
 	}
 	for _, note := range a.Notes {
-		t.printf("\nNote: %s.\n", code(note))
+		t.printf("\nNote: %s.\n", note.markdown())
 	}
 	if a.Unlisted > 0 {
 		t.printf("\nNote: more than %d kinds of change; %s with others.\n", mostKinds, persons(a.Unlisted))
@@ -48,6 +48,13 @@ func (t *writer) markdownApp(r *Result, a *App) {
 	if len(a.Groups) > 0 || !r.Derived {
 		t.printf("\n%s.\n", a.counts(r.Derived))
 	}
+}
+
+func (n Note) markdown() string {
+	if n.Place == "" {
+		return n.Text
+	}
+	return code(n.Place) + " " + n.Text
 }
 
 func (t *writer) markdownTable(a *App) {

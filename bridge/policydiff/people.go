@@ -39,6 +39,8 @@ type People struct {
 	seen     map[[16]byte]bool
 	problems []error
 	more     int // problems that are not kept
+
+	doubts []doubt
 }
 
 // NewPeople reads from r; name stands before every problem.
@@ -80,6 +82,33 @@ func (p *People) All() iter.Seq2[*Person, error] {
 			yield(nil, errors.Join(p.problems...))
 		}
 	}
+}
+
+// doubt is about something that is probably not meant.
+type doubt struct {
+	first, why string
+	more       int // others with the same why
+}
+
+// doubt notes what is odd about a group.
+func (p *People) doubt(line int, group, why string) {
+	i := slices.IndexFunc(p.doubts, func(d doubt) bool { return d.why == why })
+	if i >= 0 {
+		p.doubts[i].more++
+		return
+	}
+	p.doubts = append(p.doubts, doubt{first: fmt.Sprintf("%s:%d: warning: group %q", p.name, line, group), why: why})
+}
+
+// Warnings are about what was read and is probably not meant: one for each kind.
+func (p *People) Warnings() []string {
+	warnings := make([]string, len(p.doubts))
+	for i, d := range p.doubts {
+		if warnings[i] = d.first + " " + d.why; d.more > 0 {
+			warnings[i] += fmt.Sprintf(" (and %d more like it)", d.more)
+		}
+	}
+	return warnings
 }
 
 func (p *People) fail(line int, format string, args ...any) {
@@ -136,8 +165,15 @@ func (p *People) readJSON(found func(line int, person *Person) bool) error {
 			p.fail(line, "%s", problem)
 		case person.Email == "" && person.Subject == "" && len(person.Groups) == 0:
 			p.Nobody++
-		case !found(line, person):
-			return nil
+		default:
+			for _, group := range person.Groups {
+				if strings.HasPrefix(group, "@") {
+					p.doubt(line, group, "is taken as the name of a group: if a list of rules is meant, write one of its groups")
+				}
+			}
+			if !found(line, person) {
+				return nil
+			}
 		}
 	}
 	return nil

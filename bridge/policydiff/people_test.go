@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // read reads all people of a text, or returns the error.
@@ -73,6 +74,35 @@ func TestReadPeopleCounts(t *testing.T) {
 	}
 }
 
+// TestPeopleWarnings: a separator that is none, and what is no list, give wrong
+// answers, but names may be like that.
+func TestPeopleWarnings(t *testing.T) {
+	const one = ` is taken as one: groups are separated by ";"`
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"nothing", "email,groups\na@x,a;b\n", nil},
+		{"commas", "email,groups\na@x,\"sre,dev\"\n", []string{`people:2: warning: group "sre,dev"` + one}},
+		{"bars", "email,groups\na@x,a\nb@x,sre|dev\nc@x,a|b;c|d\n", []string{`people:3: warning: group "sre|dev"` + one + " (and 2 more like it)"}},
+		{"names of LDAP", "email,groups\na@x,\"cn=sre,ou=groups,dc=example;cn=dev,dc=example\"\n", nil},
+		{"json", `{"groups":["sre,dev","a|b"]}`, nil},
+		{"json, a list of rules", "{\"groups\":[\"a\",\"@sre\"]}\n{\"groups\":[\"@sre\"]}",
+			[]string{`people:1: warning: group "@sre" is taken as the name of a group: if a list of rules is meant, write one of its groups (and 1 more like it)`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, p, err := read(strings.NewReader(tt.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, p.Warnings(), cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestReadPeopleErrors(t *testing.T) {
 	many := strings.Repeat("x\n", 30)
 	tests := []struct{ name, text, want string }{
@@ -81,6 +111,10 @@ func TestReadPeopleErrors(t *testing.T) {
 		{"only a header", "email,groups\n", "people: names nobody"},
 		{"UTF-16", "\xff\xfee\x00m\x00", "people:1: is UTF-16; save it as UTF-8"},
 		{"another column", "email,team\na@x,y\n", `people:1: column "team": the columns are email, subject, name, groups and claim.NAME`},
+		{"columns that are nearly right", "mail,group,E-Mail\na@x,y,\n", `people:1: column "mail": did you mean "email"?` + "\n" +
+			`people:1: column "group": did you mean "groups"?` + "\n" + `people:1: column "E-Mail": did you mean "email"?`},
+		{"a list of rules", "email,groups\na@x,a;@sre\n",
+			`people:2: group "@sre" looks like a list of rules, and people are in groups: write one of the list's groups, or use JSON if the "@" belongs to the name`},
 		{"no header", "ann@example.com,sre\n", `people:1: column "ann@example.com": the columns are email, subject, name, groups and claim.NAME` + "\n" +
 			`people:1: column "sre": the columns are email, subject, name, groups and claim.NAME`},
 		{"upper case", "Email, groups\na@x,b\n", `people:1: column "Email": write "email"` + "\n" + `people:1: column " groups": write "groups"`},

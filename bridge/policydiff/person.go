@@ -20,6 +20,8 @@ type Person struct {
 
 	principal *verifier.Principal
 	facts     []fact // if made up
+	// whom is who somebody made up is but for the facts, if that is known.
+	whom string
 }
 
 // somebody is the subject of whom neither that nor an email is known; a real one
@@ -59,7 +61,7 @@ const mostGroups = 3
 func (p *Person) Who() string {
 	switch {
 	case p.facts != nil:
-		return describe(p.facts)
+		return describe(cmp.Or(p.whom, somebody), p.facts)
 	case p.Email != "":
 		return wording.Visible(p.Email)
 	case p.Subject != "":
@@ -73,8 +75,8 @@ func (p *Person) Who() string {
 }
 
 // describe says in words what somebody made up is like.
-func describe(facts []fact) string {
-	who, groups, rest := somebody, []string(nil), []string(nil)
+func describe(who string, facts []fact) string {
+	var groups, rest []string
 	for _, f := range facts {
 		switch f.kind {
 		case isEmail:
@@ -94,9 +96,6 @@ func describe(facts []fact) string {
 	}
 	if rest != nil {
 		who += " " + join(rest)
-	}
-	if len(facts) == 0 {
-		return "somebody without email and groups"
 	}
 	return who
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 // Options say how to compare.
@@ -75,19 +76,25 @@ type App struct {
 	// app was removed.
 	Host, Source string
 	Roles        []string
-	// Settings are the keys besides the rules that decide who reaches the app.
+	// Settings are what differs besides the rules: who reaches the app, and what
+	// they reach. An app's name may differ only if its host does not.
 	Settings []Setting
 	// Groups are the kinds of change, gains first, then loses, then changes.
 	Groups []*Group
 	Counts Counts
 	// Notes are why people may be missing among those made up.
-	Notes []string
+	Notes []Note
 	// Unlisted are the people in none of Groups, because there are too many kinds.
 	Unlisted int
 }
 
 // Setting is a key that differs; empty: not there.
 type Setting struct{ Key, Old, New string }
+
+// Note is a sentence about a place in a file; Place may be empty.
+type Note struct{ Place, Text string }
+
+func (n Note) String() string { return strings.TrimSpace(wording.Visible(n.Place) + " " + n.Text) }
 
 // Counts say how many people gain, lose, change, or do neither. Somebody who
 // does one now and another later changes.

@@ -220,8 +220,14 @@ func checkDerived(t *testing.T, chance int, mostPairs, mostKinds float64) {
 		app := v.result()
 		checkTrue(t, v, app)
 		shown := false
+		everybody := everybodys(v)
 		for range 60 {
 			p := somebodyWho(t)
+			for _, k := range everybody {
+				if !slices.ContainsFunc(v.changes(p), func(ch change) bool { return v.found.keyOf(ch) == k }) {
+					t.Fatalf("not of everybody: %+v of %+v", k, p)
+				}
+			}
 			if !differs(v, p) {
 				continue
 			}
@@ -247,6 +253,16 @@ func checkDerived(t *testing.T, chance int, mostPairs, mostKinds float64) {
 	if missed > max(3, differ*mostPairs) || missedKinds > kinds*mostKinds {
 		t.Errorf("of %v pairs that differ, %v show no change; of %v changes, %v are of a kind not shown", differ, missed, kinds, missedKinds)
 	}
+}
+
+// everybodys are the kinds of change that are said to be everybody's.
+func everybodys(v *view) (keys []groupKey) {
+	for _, g := range v.found.order {
+		if g.Entries[0].Person.Who() == "everybody" {
+			keys = append(keys, v.found.keyOf(g.changes[0]))
+		}
+	}
+	return keys
 }
 
 // drawView draws two policies, most of them alike; ok is false if they are not

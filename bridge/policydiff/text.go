@@ -109,8 +109,12 @@ func (t *writer) app(r *Result, a *App) {
 	} else {
 		t.printf("%s\n\n", a.title())
 	}
+	longest := 0
 	for _, s := range a.Settings {
-		t.printf("  %s  %s → %s\n", s.Key, setting(s.Old), setting(s.New))
+		longest = max(longest, len(s.Key))
+	}
+	for _, s := range a.Settings {
+		t.printf("  %-*s  %s → %s\n", longest, s.Key, setting(s.Old), setting(s.New))
 	}
 	if len(a.Settings) > 0 {
 		t.printf("\n")

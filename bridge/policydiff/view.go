@@ -1,7 +1,7 @@
 package policydiff
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -47,14 +47,18 @@ type view struct {
 	unchanged bool
 	at        time.Time
 	found     *collector
-	notes     []string
+	notes     []Note
 }
 
-// viewsOf pairs the apps of both configurations by name.
+// viewsOf pairs the apps of both configurations: by name or, if one was renamed,
+// by host, which is what people reach it by.
 func viewsOf(o, n *config.Config, options Options) []*view {
-	before := make(map[string]*config.App)
+	before, renamed := make(map[string]*config.App), make(map[string]*config.App)
 	for _, a := range o.Apps {
 		before[a.Name] = a
+		if !slices.ContainsFunc(n.Apps, func(b *config.App) bool { return a.Name == b.Name }) {
+			renamed[a.Host] = a
+		}
 	}
 	var views []*view
 	add := func(v *view, from, to *spelling) {
@@ -69,14 +73,14 @@ func viewsOf(o, n *config.Config, options Options) []*view {
 		views = append(views, v)
 	}
 	for _, a := range n.Apps {
-		was := before[a.Name]
-		delete(before, a.Name)
+		was := cmp.Or(before[a.Name], renamed[a.Host])
 		if was == nil {
 			for _, s := range spellings(a) {
 				add(&view{name: a.Name, issuers: s.only, status: Added, app: a}, nil, &s)
 			}
 			continue
 		}
+		delete(before, was.Name)
 		settings := settingsOf(was, a)
 		for _, p := range pairIssuers(was, a) {
 			add(&view{name: a.Name, issuers: p.only, status: Same, app: a, settings: settings}, p.old, p.new)
@@ -84,23 +88,12 @@ func viewsOf(o, n *config.Config, options Options) []*view {
 	}
 	for _, a := range o.Apps {
 		if before[a.Name] != nil {
-			noteHost(views, a)
 			for _, s := range spellings(a) {
 				add(&view{name: a.Name, issuers: s.only, status: Removed, app: a}, &s, nil)
 			}
 		}
 	}
 	return views
-}
-
-// noteHost says of an app that was added that it has the host of one that was
-// removed: it may be the same under another name.
-func noteHost(views []*view, removed *config.App) {
-	for _, v := range views {
-		if v.status == Added && v.app.Host == removed.Host {
-			v.notes = append(v.notes, fmt.Sprintf("has the host of app %s, which was removed", removed.Name))
-		}
-	}
 }
 
 // spelling are an app's rules for issuers that agree about upper and lower case.
@@ -206,7 +199,9 @@ func settingsOf(o, n *config.App) []Setting {
 		return strings.Join(names, ", ")
 	}
 	settings := []Setting{
+		{"name", o.Name, n.Name},
 		{"host", o.Host, n.Host},
+		{"upstream", o.Upstream.String(), n.Upstream.String()},
 		{"audience", o.Audience, n.Audience},
 		{"issuers", issuers(o), issuers(n)},
 		{"adapter", o.AdapterName, n.AdapterName},

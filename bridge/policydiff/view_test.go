@@ -22,7 +22,14 @@ func TestApps(t *testing.T) {
 		{"order", x + app("y", "", rules), app("z", "", rules) + x, []string{"z added +1", "x same", "y removed -1"}},
 		{"host", x, strings.Replace(x, "x.example.com", "y.example.com", 1), []string{"x changed host: x.example.com → y.example.com"}},
 		{"another name", x, strings.Replace(app("y", "", rules), "y.example.com", "x.example.com", 1),
-			[]string{"y added +1 (has the host of app x, which was removed)", "x removed -1"}},
+			[]string{"y changed name: x → y"}},
+		{"another name and other rules", x, strings.NewReplacer("y.example.com", "x.example.com", "Staff", "STAFF").Replace(app("y", "", rules)),
+			[]string{"y changed name: x → y +1 -1"}},
+		{"another name and host", x, app("y", "", rules), []string{"y added +1", "x removed -1"}},
+		{"the host of one that is still there", x + app("y", "", rules),
+			strings.Replace(app("y", "", rules), "y.example.com", "x.example.com", 1),
+			[]string{"y changed host: y.example.com → x.example.com", "x removed -1"}},
+		{"upstream", x, strings.Replace(x, ":3000", ":3001", 1), []string{"x changed upstream: http://127.0.0.1:3000 → http://127.0.0.1:3001"}},
 		{"adapter", x, app("x", `adapter = "remote-user"`, rules), []string{"x changed adapter: x → remote-user"}},
 		{"audience", x, app("x", `audience = "a"`, rules), []string{"x changed audience: (not set) → a"}},
 		{"an issuer comes", x, app("x", `issuers = ["pomerium", "okta"]`, rules),
@@ -56,8 +63,8 @@ func TestApps(t *testing.T) {
 						line += c.sign + string(rune('0'+c.n))
 					}
 				}
-				if a.Notes != nil {
-					line += " (" + strings.Join(a.Notes, ", ") + ")"
+				for _, note := range a.Notes {
+					line += " (" + note.String() + ")"
 				}
 				got = append(got, line)
 			}

@@ -133,8 +133,13 @@ func (a AppCoverage) Summary() string {
 
 // Gaps says what the app's tests leave out, in lines.
 func (a AppCoverage) Gaps() []string {
-	if a.Tests == 0 {
+	switch n := len(a.App.Tests); {
+	case n == 0:
 		return []string{"no policy test"}
+	case a.Tests == 0 && n == 1:
+		return []string{"its policy test was not run"}
+	case a.Tests == 0:
+		return []string{fmt.Sprintf("none of its %d policy tests was run", n)}
 	}
 	var gaps []string
 	for _, n := range a.Untested {

@@ -47,7 +47,7 @@ want = "reader"
 		{"all apps", "", Options{}, all},
 		{"one app", "", Options{Apps: []string{"wiki"}}, append(append([]string{}, all[6:13]...), "coverage: 2 of 4 rules, 50 %")},
 		{"tests of one app", "", Options{Run: regexp.MustCompile("wiki")},
-			append(append([]string{"grafana: 0 of 5 rules exercised", "  no policy test"}, all[6:13]...), "coverage: 2 of 9 rules, 22 %")},
+			append(append([]string{"grafana: 0 of 5 rules exercised", "  none of its 2 policy tests was run"}, all[6:13]...), "coverage: 2 of 9 rules, 22 %")},
 		{"just enough", "", Options{MinCoverage: 44}, all},
 		{"too little", "", Options{MinCoverage: 45}, append(append([]string{}, all[:13]...), "coverage: 4 of 9 rules, 44 %; 45 % are wanted")},
 		{"a default and a denial", `

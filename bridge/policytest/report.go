@@ -45,6 +45,8 @@ type Report struct {
 	Problems config.Problems
 	// Tests are the ones that were run, in the order of the file.
 	Tests []Result
+	// Apps are those whose tests were asked for.
+	Apps []*config.App
 	// Coverage is nil unless it was asked for.
 	Coverage *Coverage
 }
@@ -62,8 +64,7 @@ type Result struct {
 
 // Run runs the tests that o selects. It is an error to ask for an app
 // that there is not, or to select nothing where there is something: a misspelt
-// name would pass for a test that passed. A configuration without tests has an
-// empty report.
+// name would pass for a test that passed. Apps without tests have an empty report.
 func Run(c *config.Config, o Options) (*Report, error) {
 	apps, err := appsNamed(c, o.Apps)
 	if err != nil {
@@ -73,7 +74,7 @@ func Run(c *config.Config, o Options) (*Report, error) {
 	if at.IsZero() {
 		at = o.Now
 	}
-	r := &Report{Config: c.Path}
+	r := &Report{Config: c.Path, Apps: apps}
 	why := newReasons(c.Path, !o.At.IsZero())
 	for _, app := range apps {
 		for i := range app.Tests {
@@ -87,8 +88,8 @@ func Run(c *config.Config, o Options) (*Report, error) {
 			r.Tests = append(r.Tests, t)
 		}
 	}
-	if len(r.Tests) == 0 && (o.Run != nil || len(o.Apps) > 0) {
-		return nil, o.selectsNothing(apps)
+	if n := testsOf(apps); len(r.Tests) == 0 && n > 0 {
+		return nil, o.selectsNothing(apps, n)
 	}
 	if o.Coverage {
 		r.Coverage = cover(apps, r.Tests, o.MinCoverage)
@@ -136,17 +137,18 @@ func (o *Options) selects(app *config.App, i int) bool {
 		o.Run.MatchString(config.TestResult{App: app, Number: i + 1}.Key())
 }
 
-func (o *Options) selectsNothing(apps []*config.App) error {
+func testsOf(apps []*config.App) int {
 	n := 0
 	for _, app := range apps {
 		n += len(app.Tests)
 	}
+	return n
+}
+
+func (o *Options) selectsNothing(apps []*config.App, n int) error {
 	of := "the configuration"
 	if len(o.Apps) > 0 {
 		of = "app " + strings.Join(o.Apps, ", ")
-	}
-	if n == 0 {
-		return fmt.Errorf("no policy tests in %s", of)
 	}
 	return fmt.Errorf("none of the %s of %s has a name or a key, such as %q, that matches %q",
 		wording.Count(n, "policy test"), of, firstKey(apps), o.Run)
@@ -173,20 +175,27 @@ func (r *Report) Failed() int {
 	return n
 }
 
-// Summary is the report in one line: "2 apps, 14 tests: 13 passed, 1 failed".
+// Summary is the report in one line: "14 policy tests in 2 of 3 apps: 13 passed, 1 failed".
 func (r *Report) Summary() string {
-	switch {
-	case len(r.Problems) > 0:
+	if len(r.Problems) > 0 {
 		return wording.Count(len(r.Problems), "problem")
-	case len(r.Tests) == 0:
-		return "no policy tests"
 	}
-	apps := map[*config.App]bool{}
+	in := wording.Count(len(r.Apps), "app")
+	if len(r.Apps) == 1 {
+		in = "app " + r.Apps[0].Name
+	}
+	if len(r.Tests) == 0 {
+		return "no policy tests in " + in
+	}
+	tested := map[*config.App]bool{}
 	for _, t := range r.Tests {
-		apps[t.App] = true
+		tested[t.App] = true
+	}
+	if len(tested) < len(r.Apps) {
+		in = fmt.Sprintf("%d of %s", len(tested), in)
 	}
 	failed := r.Failed()
-	return fmt.Sprintf("%s, %s: %d passed, %d failed", wording.Count(len(apps), "app"), wording.Count(len(r.Tests), "test"), len(r.Tests)-failed, failed)
+	return fmt.Sprintf("%s in %s: %d passed, %d failed", wording.Count(len(r.Tests), "policy test"), in, len(r.Tests)-failed, failed)
 }
 
 // Advice is what follows the result of a failed test, in lines: why, and how to

@@ -43,7 +43,8 @@ func (w *reasons) of(r Result) []string {
 			*lines = append(*lines, w.sentence(r, s))
 		}
 	}
-	lines := append(firstOf(decided), firstOf(kept)...)
+	lines := append(r.listsAsGroups(), firstOf(decided)...)
+	lines = append(lines, firstOf(kept)...)
 	lines = append(lines, r.notWritten(m)...)
 	return append(lines, r.ofDefault()...)
 }
@@ -53,6 +54,27 @@ func firstOf(lines []string) []string {
 		return lines
 	}
 	return append(lines[:maxReasons], "and more such rules")
+}
+
+// listsAsGroups says which groups of the test's person are called like a list of
+// the configuration: rules ask for its groups, and nobody is in it.
+func (r Result) listsAsGroups() []string {
+	var lines []string
+	for _, group := range r.Test.Groups {
+		list, isList := strings.CutPrefix(group, "@")
+		if _, known := r.App.Policy.Lists[list]; !isList || !known {
+			continue
+		}
+		such := ""
+		for _, member := range r.App.Policy.Members(list) {
+			if !strings.Contains(member, "*") {
+				such = fmt.Sprintf(", such as %q", member)
+				break
+			}
+		}
+		lines = append(lines, fmt.Sprintf("%q is a list, and people are in groups: name one of its groups in the test%s", group, such))
+	}
+	return lines
 }
 
 // notWritten says which of the wanted no rule gives.
@@ -247,7 +269,7 @@ func (w *reasons) command(r Result) string {
 	if len(args) == described {
 		args = append(args, "--subject", config.UnknownSubject)
 	}
-	if slices.Contains(args, "") {
+	if slices.Contains(args, "") || r.listsAsGroups() != nil {
 		return "" // such as a group without a name, which explain refuses
 	}
 	if w.at || !t.At.IsZero() {

@@ -101,6 +101,26 @@ func TestWhyATestFailed(t *testing.T) {
 	}
 }
 
+// Somebody in "@sre" is in no group of the list, and explain refuses to say so.
+func TestWhyAListIsNoGroup(t *testing.T) {
+	const more = `
+[groups]
+sre = ["team-*", "sre@example.com"]
+teams = ["team-*"]
+[[app.grafana.test]]
+groups = ["@sre", "@teams", "@nobody's"]
+want = "Editor"
+`
+	r := report(t, more, Options{}).Tests[0]
+	want := []string{
+		`"@sre" is a list, and people are in groups: name one of its groups in the test, such as "sre@example.com"`,
+		`"@teams" is a list, and people are in groups: name one of its groups in the test`,
+	}
+	if d := cmp.Diff(want, r.Why[:min(2, len(r.Why))]); d != "" || r.Explain != "" {
+		t.Errorf("explain %q, why (-want +got):\n%s", r.Explain, d)
+	}
+}
+
 // A vocabulary may have a role that no rule grants.
 func TestWhyNobodyGetsARole(t *testing.T) {
 	text := strings.Replace(ofTests, "role   = \"Editor\"\n", "role   = \"Viewer\"\n", 1)

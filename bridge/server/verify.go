@@ -36,10 +36,38 @@ func VerifyAssertion(ctx context.Context, c *config.Config, apps []*config.App, 
 	switch {
 	case accepted != nil || best == nil:
 		return accepted, nil
-	case len(apps) > 1:
-		return nil, fmt.Errorf("none of the %d apps accepts this assertion; the nearest: %w", len(apps), best)
+	case len(apps) == 1:
+		return nil, best
 	}
-	return nil, best
+	return nil, &nowhere{len(apps), best}
+}
+
+// nowhere is why none of several apps accepts an assertion.
+type nowhere struct {
+	apps int
+	best *refusal
+}
+
+func (n *nowhere) Error() string {
+	none := fmt.Sprintf("none of the %d apps accepts this assertion", n.apps)
+	e, refused := errors.AsType[*verifier.Error](n.best.err)
+	switch {
+	case !refused:
+		return none + "; " + n.best.Error()
+	case e.Reason == verifier.ReasonMalformed: // no app is nearer than another
+		return none + ": " + because(e)
+	}
+	return fmt.Sprintf("%s; the nearest, %s, refuses it: %s", none, n.best.app, because(e))
+}
+
+func (n *nowhere) Unwrap() error { return n.best }
+
+// because says why an assertion is refused: "expired 10m0s ago (expired)".
+func because(e *verifier.Error) string {
+	if e.Err == nil {
+		return string(e.Reason)
+	}
+	return fmt.Sprintf("%v (%s)", e.Err, e.Reason)
 }
 
 // refusal is why an app refuses an assertion, or cannot tell.
@@ -49,10 +77,10 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	if _, refused := errors.AsType[*verifier.Error](r.err); refused {
-		return fmt.Sprintf("app %s would refuse this assertion: %v", r.app, r.err)
+	if e, refused := errors.AsType[*verifier.Error](r.err); refused {
+		return fmt.Sprintf("app %s refuses this assertion: %s", r.app, because(e))
 	}
-	return fmt.Sprintf("whether app %s would refuse this assertion cannot be told: %v", r.app, r.err)
+	return fmt.Sprintf("whether app %s accepts this assertion cannot be told: %v", r.app, r.err)
 }
 
 func (r *refusal) Unwrap() error { return r.err }

@@ -95,15 +95,17 @@ func TestVerifyAssertion(t *testing.T) {
 		{"from the first issuer", c.Apps, partners.Assertion(claims("b")), "b/partners", "", ""},
 		{"another issuer's keys cannot be had", one("c"), corp.Assertion(claims("c")), "c/corp", "", ""},
 		{"for another app", one("a"), corp.Assertion(claims("b")), "", verifier.ReasonIssuer,
-			"app a would refuse this assertion: verifying assertion: issuer_mismatch"},
+			"app a refuses this assertion: iss is not \"a.example.com\" (issuer_mismatch)"},
 		{"from an issuer of another app", one("a"), partners.Assertion(claims("a")), "", verifier.ReasonKeyUnknown,
-			"app a would refuse this assertion: verifying assertion: key_unknown"},
+			"app a refuses this assertion: issuer has no key of this key ID (key_unknown)"},
 		{"expired, and for one of all", c.Apps, corp.Assertion(expired), "", verifier.ReasonExpired,
-			"none of the 4 apps accepts this assertion; the nearest: app b would refuse this assertion: verifying assertion: expired"},
+			"none of the 4 apps accepts this assertion; the nearest, b, refuses it: expired 1h"},
+		{"broken, which no app is nearer to", c.Apps, corp.Assertion(claims("a")) + "=", "", verifier.ReasonMalformed,
+			"none of the 4 apps accepts this assertion: "},
 		{"its issuer's keys cannot be had", one("d"), corp.Assertion(claims("d")), "", "",
-			"whether app d would refuse this assertion cannot be told: issuer lost: "},
+			"whether app d accepts this assertion cannot be told: issuer lost: "},
 		{"perhaps of the issuer whose keys cannot be had", one("c"), partners.Assertion(claims("c")), "", "",
-			"whether app c would refuse this assertion cannot be told: issuer lost: "},
+			"whether app c accepts this assertion cannot be told: issuer lost: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			visits, err := server.VerifyAssertion(t.Context(), c, test.apps, test.assertion)

@@ -42,7 +42,8 @@ func DidYouMean(name string, known []string) string {
 }
 
 // Nearest returns the known name that is least edits away from name, if it is
-// near enough to be meant.
+// near enough to be meant, or the only one that goes on after name, as
+// public_key_file does after public_key.
 func Nearest(name string, known []string) (string, bool) {
 	known = slices.Sorted(slices.Values(known))
 	best, bestDistance := "", len(name)
@@ -51,11 +52,29 @@ func Nearest(name string, known []string) (string, bool) {
 			return candidate, true
 		}
 		limit := max(1, max(len(name), len(candidate))/4)
-		if d := editDistance(strings.ToLower(name), candidate); d < bestDistance && d <= limit {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(candidate)); d < bestDistance && d <= limit {
 			best, bestDistance = candidate, d
 		}
 	}
+	if best == "" {
+		best = onlyLonger(name, known)
+	}
 	return best, best != ""
+}
+
+// onlyLonger returns the known name that begins with name as whole words, if
+// there is just one.
+func onlyLonger(name string, known []string) string {
+	longer := ""
+	for _, candidate := range known {
+		if rest, ok := strings.CutPrefix(candidate, name); ok && len(name) > 2 && strings.ContainsAny(rest[:1], "_-") {
+			if longer != "" {
+				return ""
+			}
+			longer = candidate
+		}
+	}
+	return longer
 }
 
 // editDistance counts the insertions, deletions, replacements and swaps of

@@ -1,24 +1,34 @@
 package main
 
 import (
-	"io"
-	"strings"
-	"text/tabwriter"
+	"bufio"
+	"cmp"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/catalog"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
 func newAdapters() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adapters",
-		Short: "List the presets, or show one",
-		Long: `List the presets that an app's adapter key can name. With show NAME, print one as
-TOML, with what to set in the app itself; it is also what to start one's own
-[adapter.NAME] from.`,
-		Example: "  ssobridge adapters\n  ssobridge adapters show grafana",
-		Args:    cobra.NoArgs,
+		Short: "List the presets for apps, show one, or start one's own",
+		Long: `List how apps can be told who somebody is: the kinds of adapters, which are code,
+and the presets, which are data for a kind. An app's adapter key names a preset, or
+an [adapter.NAME] of the same file.`,
+		Example: `  ssobridge adapters
+  ssobridge adapters show grafana
+  ssobridge adapters show --config ssobridge.toml --app grafana
+  ssobridge adapters new our-gitea --from gitea
+  ssobridge adapters new inventory --kind headers`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("adapters takes no argument; write adapters show %s", wording.Visible(args[0]))
+			}
+			return nil
+		},
 	}
 	asJSON := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -26,93 +36,42 @@ TOML, with what to set in the app itself; it is also what to start one's own
 		if err != nil {
 			return err
 		}
-		presets, err := config.BuiltinPresets()
+		c, err := catalog.New()
 		if err != nil {
 			return &exit{exitNo, err}
 		}
 		if structured {
-			list := make([]presetJSON, len(presets))
-			for i, p := range presets {
-				list[i] = presetJSONOf(p)
-			}
-			err = writeJSON(cmd.OutOrStdout(), list)
+			err = writeJSON(cmd.OutOrStdout(), c)
 		} else {
-			err = printPresets(cmd.OutOrStdout(), presets)
+			w := bufio.NewWriter(cmd.OutOrStdout())
+			p := &printer{w: w}
+			printCatalog(p, c)
+			err = cmp.Or(p.err, w.Flush())
 		}
 		if err != nil {
 			return &exit{exitNo, err}
 		}
 		return nil
 	}
-	cmd.AddCommand(newAdaptersShow())
+	cmd.AddCommand(newAdaptersShow(), newAdaptersNew())
 	return cmd
 }
 
-// presetJSON is the JSON form of a preset.
-type presetJSON struct {
-	Name        string   `json:"name"`
-	Kind        string   `json:"kind"`
-	Description string   `json:"description"`
-	Roles       []string `json:"roles"` // null: any
-	Setup       string   `json:"setup"`
-	Privileged  []string `json:"privileged"` // null: by their names
-	Versions    string   `json:"versions"`
-	Sources     []string `json:"sources"`
-	Warnings    []string `json:"warnings"`
-
-	SessionCookies []string `json:"session_cookies"`
-}
-
-func presetJSONOf(p config.Preset) presetJSON {
-	return presetJSON{
-		p.Name, p.Kind, p.Description, p.Roles, p.Setup, p.Privileged, p.Versions,
-		append([]string{}, p.Sources...), append([]string{}, p.Warnings...), append([]string{}, p.SessionCookies...),
+func printCatalog(p *printer, c *catalog.Catalog) {
+	rows := [][]string{{"KIND", "SENDS"}}
+	for _, k := range c.Kinds {
+		rows = append(rows, []string{k.Name, k.Summary})
 	}
-}
-
-func printPresets(w io.Writer, presets []config.Preset) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	p := printer{w: t}
-	p.printf("NAME\tKIND\tROLES\tDESCRIPTION\n")
-	for _, preset := range presets {
-		roles := "any"
-		if preset.Roles != nil {
-			roles = strings.Join(preset.Roles, ", ")
-		}
-		p.printf("%s\t%s\t%s\t%s\n", preset.Name, preset.Kind, roles, preset.Description)
+	p.table(columns, rows)
+	p.printf("\n")
+	rows = [][]string{{"PRESET", "KIND", "ROLES", "FOR"}}
+	for i := range c.Presets {
+		e := &c.Presets[i]
+		purpose, _ := e.Parts()
+		rows = append(rows, []string{e.Name, e.Kind, e.RolesInWords(20), purpose})
 	}
-	if p.err != nil {
-		return p.err
-	}
-	return t.Flush()
-}
-
-func newAdaptersShow() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "show NAME",
-		Short:   "Print a preset as TOML, with what to set in the app itself",
-		Example: "  ssobridge adapters show grafana",
-		Args:    cobra.ExactArgs(1),
-	}
-	asJSON := formatFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		structured, err := asJSON()
-		if err != nil {
-			return err
-		}
-		p, err := config.LookupPreset(args[0])
-		if err != nil {
-			return &exit{exitUsage, err}
-		}
-		if structured {
-			err = writeJSON(cmd.OutOrStdout(), presetJSONOf(p))
-		} else {
-			_, err = cmd.OutOrStdout().Write(p.Source)
-		}
-		if err != nil {
-			return &exit{exitNo, err}
-		}
-		return nil
-	}
-	return cmd
+	p.table(columns, rows)
+	p.printf("\n")
+	p.paragraph("", "ROLES are those that the app knows. Of \"any\" it is told whatever a rule grants, of \"-\" none.")
+	p.paragraph("", "`ssobridge adapters show NAME` says more about one, and what to set in the app itself.")
 }

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -14,8 +16,8 @@ import (
 const maxInput = 1 << 20
 
 // readAssertion takes an argument as a file's name if there is such a file, and
-// else as an assertion. It never repeats the argument in an error: what somebody
-// meant as an assertion must not end up in a terminal's history of output.
+// else as an assertion. An error repeats it only if it can be no part of one: what
+// somebody meant as an assertion must not end up in a terminal's history of output.
 func readAssertion(stdin io.Reader, args []string) (string, error) {
 	if len(args) == 1 && args[0] != "-" {
 		file, err := os.Open(args[0])
@@ -23,24 +25,54 @@ func readAssertion(stdin io.Reader, args []string) (string, error) {
 			if looksLikeAssertion(args[0]) {
 				return cleanAssertion(args[0])
 			}
-			return "", fmt.Errorf("reading assertion: the argument is neither a file that can be read nor an assertion: %w", errors.Unwrap(err))
+			return "", fmt.Errorf("%s: %w", nameOf(args[0]), noFile(err))
 		}
 		defer func() { _ = file.Close() }()
 		stdin = file
 	}
 	text, err := io.ReadAll(io.LimitReader(stdin, maxInput+1))
 	if err != nil {
-		return "", fmt.Errorf("reading assertion: %w", err)
+		return "", fmt.Errorf("reading assertion: %w", noFile(err))
 	}
 	if len(text) > maxInput {
-		return "", fmt.Errorf("reading assertion: more than %d bytes: no assertion is that long", maxInput)
+		return "", fmt.Errorf("more than %d bytes: no assertion is that long", maxInput)
 	}
 	return cleanAssertion(string(text))
 }
 
-// looksLikeAssertion: a JSON object's first bytes in base64url, or three parts.
+// noFile is an error of the file system without the name of the file.
+func noFile(err error) error {
+	switch e, ok := errors.AsType[*fs.PathError](err); {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("no such file")
+	case ok:
+		return e.Err
+	}
+	return err
+}
+
+// looksLikeAssertion: a JSON object's first bytes in base64url, or three parts
+// that are long enough for a signature.
 func looksLikeAssertion(s string) bool {
-	return strings.Contains(s, "eyJ") || strings.Count(s, ".") == 2
+	return strings.Contains(s, "eyJ") || strings.Count(s, ".") == 2 && len(s) > leastSecret
+}
+
+// leastSecret is shorter than any signature.
+const leastSecret = 64
+
+// repeatable reports whether a message may repeat what somebody wrote: it is no
+// part of an assertion that gives anything away.
+func repeatable(s string) bool { return !looksLikeAssertion(s) && len(s) <= leastSecret }
+
+// nameOf is how messages call the file that somebody named.
+func nameOf(path string) string {
+	switch {
+	case path == "-":
+		return "standard input"
+	case repeatable(path):
+		return wording.Visible(path)
+	}
+	return "the file"
 }
 
 // cleanAssertion removes what people copy along: white space, the header's name,
@@ -53,7 +85,7 @@ func cleanAssertion(text string) (string, error) {
 		}
 	}
 	if assertion == "" {
-		return "", errors.New("reading assertion: there is none; give it as an argument, a file, or on standard input")
+		return "", errors.New("there is no assertion; give it as an argument, a file, or on standard input")
 	}
 	return assertion, nil
 }

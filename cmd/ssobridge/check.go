@@ -78,6 +78,7 @@ type checkResult struct {
 	Problems []checkProblem `json:"problems"`
 	Warnings []checkWarning `json:"warnings"`
 	Failures []failedTest   `json:"failed_tests"`
+	strict   bool
 	problems config.Problems
 	warnings []config.Warning
 	failures []config.TestResult
@@ -111,7 +112,7 @@ type failedTest struct {
 // check loads the configuration. The error is one of reading it; problems in it
 // are a result.
 func check(path string, strict bool) (checkResult, error) {
-	r := checkResult{Config: path, Problems: []checkProblem{}, Warnings: []checkWarning{}, Failures: []failedTest{}}
+	r := checkResult{Config: path, strict: strict, Problems: []checkProblem{}, Warnings: []checkWarning{}, Failures: []failedTest{}}
 	c, err := config.Load(path)
 	if errors.As(err, &r.problems) {
 		for _, p := range r.problems {
@@ -160,7 +161,11 @@ func (r *checkResult) print(w io.Writer) error {
 
 func (r *checkResult) summary() string {
 	if n := len(r.problems); n > 0 {
-		return wording.Count(n, "problem")
+		mended := "they are"
+		if n == 1 {
+			mended = "it is"
+		}
+		return wording.Count(n, "problem") + "; warnings are shown once " + mended + " mended"
 	}
 	var parts []string
 	if n := len(r.failures); n > 0 {
@@ -169,7 +174,11 @@ func (r *checkResult) summary() string {
 		parts = append(parts, wording.Count(r.Apps, "app"), wording.Count(r.Rules, "rule"), wording.Count(r.Tests, "policy test")+" passed")
 	}
 	if n := len(r.warnings); n > 0 {
-		parts = append(parts, wording.Count(n, "warning"))
+		warnings := wording.Count(n, "warning")
+		if r.strict {
+			warnings += ", which --strict does not allow"
+		}
+		parts = append(parts, warnings)
 	}
 	outcome := ""
 	if r.OK {

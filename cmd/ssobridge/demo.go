@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/internal/demo"
@@ -16,7 +18,6 @@ func newDemo() *cobra.Command {
 with a configuration that is printed, and sample apps that show what they receive.
 Everything listens on this machine only. Ctrl-C ends it.`,
 		Example: "  ssobridge demo",
-		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(cmd.ErrOrStderr(), "text", logLevel)
 			if err != nil {
@@ -25,7 +26,11 @@ Everything listens on this machine only. Ctrl-C ends it.`,
 			o.Out, o.Log = cmd.OutOrStdout(), log
 			ctx, cancel := untilSignal(cmd.Context())
 			defer cancel()
-			if err := demo.Run(ctx, o); err != nil {
+			err = demo.Run(ctx, o)
+			if _, usage := errors.AsType[*demo.OptionError](err); usage {
+				return &exit{exitUsage, err}
+			}
+			if err != nil {
 				return &exit{exitNo, err}
 			}
 			return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,28 +38,34 @@ With it, the people of a file are asked about:
 
 Whoever is there several times counts once.
 
-Compared are decisions (roles and attributes), and each app's host, audience,
-issuers and adapter. Not compared are keys, upstreams, and what adapters send. Keys
-and certificates that the files name are not read.
+Compared are decisions (roles and attributes), and each app's name, host, upstream,
+audience, issuers and adapter. Apps are compared by name, and one that was renamed
+by its host. Not compared are keys, and what adapters send. Keys and certificates
+that the files name are not read.
 
 Exit code 1 means that something changes, if --fail-on-change asks for it.`,
 		Example: `  git worktree add ../main main
   ssobridge diff ../main/ssobridge.toml ssobridge.toml
   ssobridge diff old.toml new.toml --principals people.csv --format markdown
   ssobridge diff old.toml new.toml --principals - < audit.jsonl`,
-		Args: cobra.ExactArgs(2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return errors.New("diff needs two files: OLD NEW")
+			}
+			return nil
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.principals, "principals", "", "`FILE` of people, CSV or JSON lines; - for standard input")
 	flags.StringVar(&f.at, "at", "", "compare from this `TIME` on, such as 2027-01-31T18:00:00Z; default: now")
 	flags.StringVar(&f.format, "format", "text", "output `FORMAT`: text, markdown or json")
 	flags.IntVar(&f.limit, "limit", 10, "list at most `N` kinds of change, and people of each; 0: all; json lists all kinds, and 100 people by default")
-	flags.BoolVar(&f.failOnChange, "fail-on-change", false, "exit code 1 if anything changes")
+	flags.BoolVar(&f.failOnChange, "fail-on-change", false, "exit code 1 if anything changes, be it only an app's upstream")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if f.format == "json" && !flags.Changed("limit") {
 			f.limit = 100
 		}
-		r, err := f.compare(args[0], args[1], cmd.InOrStdin())
+		r, err := f.compare(args[0], args[1], cmd.InOrStdin(), cmd.ErrOrStderr())
 		if err != nil {
 			return &exit{exitUsage, err}
 		}
@@ -73,7 +80,7 @@ Exit code 1 means that something changes, if --fail-on-change asks for it.`,
 	return cmd
 }
 
-func (f *diffFlags) compare(oldPath, newPath string, stdin io.Reader) (*policydiff.Result, error) {
+func (f *diffFlags) compare(oldPath, newPath string, stdin io.Reader, stderr io.Writer) (*policydiff.Result, error) {
 	options := policydiff.Options{At: time.Now(), Listed: f.limit}
 	switch {
 	case f.format != "text" && f.format != "markdown" && f.format != "json":
@@ -103,7 +110,13 @@ func (f *diffFlags) compare(oldPath, newPath string, stdin io.Reader) (*policydi
 		defer func() { _ = file.Close() }()
 		options.People = policydiff.NewPeople(f.principals, file)
 	}
-	return policydiff.Compare(o, n, options)
+	r, err := policydiff.Compare(o, n, options)
+	if options.People != nil {
+		for _, warning := range options.People.Warnings() {
+			_, _ = fmt.Fprintf(stderr, "%s\n", warning)
+		}
+	}
+	return r, err
 }
 
 func (f *diffFlags) write(w io.Writer, r *policydiff.Result) error {

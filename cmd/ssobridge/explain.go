@@ -23,6 +23,8 @@ import (
 type explainFlags struct {
 	config, app, role, issuer, assertion, at string
 
+	privileged bool
+
 	person bridge.Person
 	claims []string
 }
@@ -38,7 +40,10 @@ func newExplain() *cobra.Command {
 		Long: `Say what somebody gets in an app, and why: the decision, what every rule answered,
 and exactly what the app would receive. Nothing is sent to the app. Without --app,
 say it of every app. With --role alone, say who could get that role; with a person
-as well, whether they get it, and which condition they lack.
+as well, whether they get it, and which condition they lack. --role deny lists the
+rules that deny, and --privileged says who could get a privileged role: one that
+the app's adapter calls so or, where it does not say, one whose name contains admin,
+owner, root or superuser.
 
 The person is described by --email, --group and so on, which needs no keys, or by
 an assertion, which is verified with the issuer's keys first.
@@ -48,9 +53,9 @@ Exit code 1 means that they get into none of the apps, or do not get the role.`,
   ssobridge explain --email ann@example.com --claim department=support
   ssobridge explain --app grafana --email bob@example.com --at 2027-02-01T00:00:00Z
   ssobridge explain --role Admin
+  ssobridge explain --privileged
   ssobridge explain --role Admin --email bob@example.com --group dev
   ssobridge explain --assertion assertion.txt --format json`,
-		Args: cobra.NoArgs,
 	}
 	configFlag(cmd, &f.config)
 	asJSON := formatFlag(cmd)
@@ -95,10 +100,7 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.issuer, "issuer", "", "`NAME` of the issuer that the person comes from; default: the first of the app")
 	flags.StringVar(&f.assertion, "assertion", "", "`FILE` with an assertion instead of a description; - for standard input")
 	flags.StringVar(&f.at, "at", "", "decide as at this `TIME`, such as 2027-01-31T18:00:00Z; default: now")
-	for _, name := range append([]string{"issuer"}, personFlags...) {
-		cmd.MarkFlagsMutuallyExclusive("assertion", name)
-	}
-	cmd.MarkFlagsOneRequired(append([]string{"assertion", "role"}, personFlags...)...)
+	flags.BoolVar(&f.privileged, "privileged", false, "who could get a role that the app's adapter calls privileged, such as Admin")
 }
 
 // check refuses flags that say nothing, such as those of an unset variable: they
@@ -109,6 +111,9 @@ func (f *explainFlags) check(cmd *cobra.Command) error {
 			return fmt.Errorf("--%s is empty; give it a value, or leave it out", name)
 		}
 	}
+	if err := f.checkQuestion(cmd); err != nil {
+		return err
+	}
 	if f.issuer != "" && !f.aboutPerson() {
 		return errors.New("--issuer says where a person comes from; describe the person too, such as by --email")
 	}
@@ -118,6 +123,32 @@ func (f *explainFlags) check(cmd *cobra.Command) error {
 		}
 	}
 	return f.person.Check()
+}
+
+// checkQuestion refuses flags that ask nothing, or two things at once.
+func (f *explainFlags) checkQuestion(cmd *cobra.Command) error {
+	var person []string
+	for _, name := range append([]string{"issuer"}, personFlags...) {
+		if cmd.Flags().Changed(name) {
+			person = append(person, "--"+name)
+		}
+	}
+	described := strings.Join(person, ", ")
+	switch {
+	case f.assertion != "" && described != "":
+		return fmt.Errorf("--assertion says who it is; leave %s out", described)
+	case f.privileged && f.role != "":
+		return errors.New("--privileged asks about all privileged roles; leave --role out")
+	case f.privileged && f.assertion != "":
+		return errors.New("--privileged asks about everybody; leave --assertion out")
+	case f.privileged && described != "":
+		return fmt.Errorf("--privileged asks about everybody; leave %s out", described)
+	case f.role == config.Deny && f.assertion != "", f.role == config.Deny && f.aboutPerson():
+		return errors.New("--role deny lists the rules that deny; leave --role out to see whether somebody is denied")
+	case !f.privileged && f.role == "" && f.assertion == "" && described == "":
+		return errors.New("say who, with --email, --group or --assertion, or which role, with --role")
+	}
+	return nil
 }
 
 func (f *explainFlags) aboutPerson() bool {
@@ -151,6 +182,10 @@ func (f *explainFlags) answer(ctx context.Context, stdin io.Reader) (*explained,
 			return nil, &exit{exitUsage, err}
 		}
 		apps = []*config.App{a}
+	}
+	if f.privileged {
+		r := bridge.ExplainPrivileged(apps, at)
+		return &explained{r, func(p *printer) { printPrivileged(p, r) }, true}, nil
 	}
 	if f.role != "" && f.assertion == "" && !f.aboutPerson() {
 		h, err := bridge.ExplainRole(apps, f.role, at)
@@ -199,11 +234,17 @@ func (f *explainFlags) visits(ctx context.Context, c *config.Config, apps []*con
 		if err != nil {
 			return f.person, nil, &exit{exitUsage, fmt.Errorf("--issuer: %w", err)}
 		}
+		if err := f.person.CheckLists(apps); err != nil {
+			return f.person, nil, &exit{exitUsage, fmt.Errorf("--group: %w", err)}
+		}
 		return f.person, f.person.Visits(apps, from), nil
 	}
 	assertion, err := readAssertion(stdin, []string{f.assertion})
 	if err != nil {
-		return f.person, nil, &exit{exitUsage, err}
+		return f.person, nil, &exit{exitUsage, fmt.Errorf("--assertion: %w", err)}
+	}
+	if !looksLikeAssertion(assertion) || strings.ContainsAny(assertion, " \t\r\n") {
+		return f.person, nil, &exit{exitUsage, fmt.Errorf("--assertion: %s holds no assertion", nameOf(f.assertion))}
 	}
 	visits, err := server.VerifyAssertion(ctx, c, apps, assertion)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
 )
@@ -138,19 +139,30 @@ func printAccepted(p *printer, r *bridge.Reach, all int) {
 	}
 }
 
-func printRoleHolders(p *printer, h *bridge.RoleHolders) {
-	if h.Of > 1 {
-		p.paragraph("", h.Summary())
+func printPrivileged(p *printer, r *bridge.PrivilegedRoles) {
+	p.paragraph("", r.Summary())
+	for _, h := range r.Roles {
 		p.printf("\n")
+		printRoleHolders(p, h)
+	}
+}
+
+func printRoleHolders(p *printer, h *bridge.RoleHolders) {
+	if h.Of > 1 || h.Apps == nil {
+		p.paragraph("", h.Summary())
+	}
+	to := ", to "
+	if h.Role == config.Deny {
+		to = ", "
 	}
 	for i := range h.Apps {
 		in := &h.Apps[i]
-		if i > 0 {
+		if h.Of > 1 || i > 0 {
 			p.printf("\n")
 		}
 		who := ":"
 		if slices.ContainsFunc(in.Rules, func(r bridge.RuleInWords) bool { return r.Grants }) {
-			who = ", to whoever meets every condition of one:"
+			who = to + "whoever meets every condition of one:"
 		}
 		p.paragraph("", in.Summary(h.Role)+who)
 		for n := range in.Rules {
@@ -164,6 +176,12 @@ func printRoleHolders(p *printer, h *bridge.RoleHolders) {
 			p.paragraph("    ", "whoever no rule decides about")
 			printBefore(p, in, len(in.Rules))
 		}
+	}
+	for i, note := range h.Notes() {
+		if i == 0 {
+			p.printf("\n")
+		}
+		p.paragraph("", note)
 	}
 }
 
@@ -239,6 +257,9 @@ func printBefore(p *printer, in *bridge.RoleInApp, n int) {
 
 func printRoleOfPerson(p *printer, r *bridge.RoleOfPerson) {
 	p.paragraph("", r.Summary())
+	for _, other := range r.OtherCase {
+		p.paragraph("", other.String())
+	}
 	for i := range r.Apps {
 		in := &r.Apps[i]
 		p.printf("\n")

@@ -3,11 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +17,7 @@ import (
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/server"
+	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -40,7 +41,12 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 		Example: `  ssobridge inspect --config ssobridge.toml --app grafana assertion.txt
   ssobridge inspect --public-key pomerium.pub assertion.txt
   pbpaste | ssobridge inspect --jwks-url https://grafana.example.com/.well-known/pomerium/jwks.json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("inspect takes one assertion, and there are %d arguments; put it in quotes", len(args))
+			}
+			return nil
+		},
 	}
 	asJSON := formatFlag(cmd)
 	flags := cmd.Flags()
@@ -54,14 +60,13 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 	flags.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow --jwks-url to be plain http")
 	flags.StringVar(&f.issuer, "issuer", "", "what `ISS` must be; not checked without")
 	flags.StringVar(&f.audience, "audience", "", "what `AUD` must be; not checked without")
-	cmd.MarkFlagsMutuallyExclusive("config", "jwks-url", "jwks-file", "public-key")
-	for _, name := range []string{"issuer", "audience", "ca-file", "insecure-http"} {
-		cmd.MarkFlagsMutuallyExclusive("config", name)
-	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		structured, err := asJSON()
 		if err != nil {
 			return err
+		}
+		if err := f.check(cmd); err != nil {
+			return &exit{exitUsage, err}
 		}
 		assertion, err := readAssertion(cmd.InOrStdin(), args)
 		if err != nil {
@@ -77,8 +82,8 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 		} else {
 			err = printInspection(cmd.OutOrStdout(), i, now)
 		}
-		if live(i, now) {
-			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "warning: this assertion is still valid: whoever has it is this person until it expires")
+		if warning := liveWarning(i, now); warning != "" {
+			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+warning)
 		}
 		if err != nil || i.Outcome() == verifier.Failed {
 			return &exit{exitNo, err}
@@ -86,6 +91,26 @@ nothing). Its signature is never printed. Exit code 1 means that a check failed.
 		return nil
 	}
 	return cmd
+}
+
+// check refuses flags that say the same twice.
+func (f *inspectFlags) check(cmd *cobra.Command) error {
+	var given string
+	for _, name := range []string{"config", "jwks-url", "jwks-file", "public-key"} {
+		switch {
+		case !cmd.Flags().Changed(name):
+		case given != "":
+			return fmt.Errorf("--%s and --%s both say which keys to use; leave one out", given, name)
+		default:
+			given = name
+		}
+	}
+	for _, name := range []string{"issuer", "audience", "ca-file", "insecure-http"} {
+		if given == "config" && cmd.Flags().Changed(name) {
+			return fmt.Errorf("the file of --config has what --%s says; leave it out", name)
+		}
+	}
+	return nil
 }
 
 // inspect checks an assertion with what the flags name. Keys that cannot be had
@@ -191,12 +216,29 @@ func pickIssuer(a *config.App, name string) (*config.Issuer, error) {
 	return nil, fmt.Errorf("--issuer-name: app %s has no issuer %q; it has %s", a.Name, name, strings.Join(names, ", "))
 }
 
-// live reports whether an assertion could still be used: it has not expired, and
-// nothing shows that it was never signed.
-func live(i *verifier.Inspection, now time.Time) bool {
-	forged := slices.ContainsFunc(i.Checks, func(c verifier.Check) bool { return c.Name == "signature" && c.Outcome == verifier.Failed })
+// liveWarning says that an assertion could still be used, unless it has expired or
+// nobody would accept it. That it is for another app, or of other keys than those
+// that were given, does not keep anyone from using it there.
+func liveWarning(i *verifier.Inspection, now time.Time) string {
 	exp, ok := i.Claims["exp"].(float64)
-	return ok && !forged && now.Before(unixTime(exp))
+	if !ok || !now.Before(unixTime(exp)) {
+		return ""
+	}
+	signed := true
+	for _, c := range i.Checks {
+		elsewhere := c.Name == "issuer" || c.Name == "audience" || c.Name == "key"
+		if c.Outcome == verifier.Failed && !elsewhere {
+			return ""
+		}
+		if c.Name == "signature" && c.Outcome != verifier.Passed {
+			signed = false
+		}
+	}
+	until := unixTime(exp).Format(time.RFC3339)
+	if !signed {
+		return "if its signature is good, this assertion can still be used: until " + until + " whoever has it is this person"
+	}
+	return "this assertion is still valid: until " + until + " whoever has it is this person"
 }
 
 func unixTime(seconds float64) time.Time { return time.Unix(int64(seconds), 0).UTC() }
@@ -235,10 +277,34 @@ func printInspection(w io.Writer, i *verifier.Inspection, now time.Time) error {
 	rows := printer{w: t}
 	for _, c := range i.Checks {
 		detail := c.Detail
+		if detail == "" {
+			detail = compared(c.Name, i.Claims, now)
+		}
 		if c.Reason != "" {
 			detail = fmt.Sprintf("%s (%s)", detail, c.Reason)
 		}
 		rows.printf("  %s\t%s\t%s\n", c.Outcome, c.Name, detail)
 	}
 	return cmp.Or(p.err, rows.err, t.Flush())
+}
+
+// compared is what a check of a claim that passed has looked at.
+func compared(check string, claims map[string]any, now time.Time) string {
+	claim := map[string]string{
+		"issuer": "iss", "audience": "aud", "subject": "sub", "expiry": "exp", "not before": "nbf", "issued at": "iat",
+	}[check]
+	switch value := claims[claim].(type) {
+	case nil:
+		return "there is none"
+	case string:
+		return wording.Visible(value)
+	case float64:
+		return inWords(unixTime(value).Sub(now))
+	default:
+		text, err := json.Marshal(value)
+		if err != nil {
+			return ""
+		}
+		return wording.Visible(string(text))
+	}
 }

@@ -26,7 +26,6 @@ It asks the running bridge at the configuration's admin_listen. With --fetch it 
 the issuers itself, as a bridge that starts now would. Exit code 1 means that an
 issuer has no usable key.`,
 		Example: "  ssobridge keys --config ssobridge.toml\n  ssobridge keys --fetch",
-		Args:    cobra.NoArgs,
 	}
 	configFlag(cmd, &path)
 	asJSON := formatFlag(cmd)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -68,10 +69,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		e = &exit{exitUsage, err}
 	}
 	if text := e.Error(); text != "" {
-		_, _ = fmt.Fprintf(stderr, "ssobridge: %s\n", text)
+		if !startsWithPlace.MatchString(text) {
+			text = "ssobridge: " + text
+		}
+		_, _ = fmt.Fprintf(stderr, "%s%s\n", text, noConfig(cmd, e))
 	}
 	return e.code
 }
+
+// startsWithPlace matches "file:line: ", which editors and terminals find at the
+// start of a line only.
+var startsWithPlace = regexp.MustCompile(`^[^\s:]+:\d+: `)
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -93,13 +101,16 @@ Exit codes: 0 success; 1 a "no" (failed test, denied, refused assertion);
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(), newCheck(), newTest(), newExplain(), newDiff(), newInspect(), newKeys(), newAdapters(), newDemo(), newVersion())
+	root.AddCommand(withoutArguments(newServe(), newCheck(), newTest(), newExplain(), newKeys(), newDemo(), newVersion())...)
+	root.AddCommand(newDiff(), newInspect(), newAdapters())
+	root.SetFlagErrorFunc(flagError)
+	strictFlags(root)
 	return root
 }
 
 // configFlag adds --config to a command.
 func configFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVarP(path, "config", "c", "ssobridge.toml", "configuration `FILE`")
+	cmd.Flags().StringVarP(path, "config", "c", defaultConfig, "configuration `FILE`")
 }
 
 // formatFlag adds --format to a command; json reports what was chosen.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ssobridge/ssobridge/bridge/catalog"
 	"github.com/ssobridge/ssobridge/bridge/config"
 )
 
@@ -309,4 +310,32 @@ func TestReadmeGrafanaIni(t *testing.T) {
 		return
 	}
 	t.Error("README.md has no ini block")
+}
+
+// The table of presets is what the program says of them; -update writes it.
+func TestReadmePresets(t *testing.T) {
+	const begin, end = "-run ReadmePresets -update -->\n", "<!-- end of presets -->"
+	data, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(data), begin)
+	table, after, ends := strings.Cut(rest, end)
+	if !found || !ends {
+		t.Fatalf("README.md has no table between %q and %q", begin, end)
+	}
+	c, err := catalog.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "\n" + c.Markdown() + "\n"
+	if *update {
+		if err := os.WriteFile(readme, []byte(before+begin+want+end+after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, table); diff != "" {
+		t.Errorf("README.md's table of presets; -update writes it (-want +README):\n%s", diff)
+	}
 }

@@ -26,7 +26,6 @@ SIGHUP loads the configuration again: a good one is in force at once, a bad one
 changes nothing and is reported. SIGTERM and SIGINT let requests under way finish;
 a second one ends them.`,
 		Example: "  ssobridge serve --config /etc/ssobridge/ssobridge.toml",
-		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(cmd.ErrOrStderr(), logFormat, logLevel)
 			if err != nil {

@@ -18,7 +18,7 @@ type testFlags struct {
 	config, run, at, format string
 	apps                    []string
 	verbose, coverage       bool
-	minCoverage             int
+	minCoverage             percent
 }
 
 func newTest() *cobra.Command {
@@ -36,7 +36,6 @@ and serve run the same tests. Exit code 1 means that a test failed or that
   ssobridge test --app grafana --run contractors --verbose
   ssobridge test --min-coverage 100
   ssobridge test --format junit > report.xml`,
-		Args: cobra.NoArgs,
 	}
 	configFlag(cmd, &f.config)
 	flags := cmd.Flags()
@@ -45,7 +44,7 @@ and serve run the same tests. Exit code 1 means that a test failed or that
 	flags.StringVar(&f.format, "format", "text", "output `FORMAT`: text, tap, junit or json")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "list the tests that pass, too (format text)")
 	flags.BoolVar(&f.coverage, "coverage", false, "say which rules no test exercises, and which roles none wants")
-	flags.IntVar(&f.minCoverage, "min-coverage", 0, "fail if less than `PERCENT` of all rules are exercised; implies --coverage")
+	flags.Var(&f.minCoverage, "min-coverage", "fail if less than `PERCENT` of all rules are exercised; implies --coverage")
 	flags.StringVar(&f.at, "at", "", "run tests that say no time as at this `TIME`, such as 2027-01-31T18:00:00Z; default: now")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o, err := f.options()
@@ -60,15 +59,12 @@ and serve run the same tests. Exit code 1 means that a test failed or that
 // options checks the flags.
 func (f *testFlags) options() (policytest.Options, error) {
 	o := policytest.Options{
-		Apps: f.apps, Now: time.Now(), Coverage: f.coverage || f.minCoverage > 0, MinCoverage: f.minCoverage,
+		Apps: f.apps, Now: time.Now(), Coverage: f.coverage || f.minCoverage > 0, MinCoverage: int(f.minCoverage),
 	}
 	switch f.format {
 	case "text", "tap", "junit", "json":
 	default:
 		return o, fmt.Errorf("--format is %q; choose text, tap, junit or json", f.format)
-	}
-	if f.minCoverage < 0 || f.minCoverage > 100 {
-		return o, fmt.Errorf("--min-coverage is %d; write a percentage from 0 to 100", f.minCoverage)
 	}
 	var err error
 	if f.at != "" {

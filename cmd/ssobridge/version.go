@@ -35,7 +35,6 @@ func newVersion() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
 	}
 	asJSON := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

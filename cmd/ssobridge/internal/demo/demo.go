@@ -28,6 +28,11 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// OptionError is what is wrong with options: nothing has been started.
+type OptionError struct{ Problem string }
+
+func (e *OptionError) Error() string { return e.Problem }
+
 // Run runs the demo until ctx ends. It leaves nothing behind.
 func Run(ctx context.Context, o Options) error {
 	if err := o.checkPorts(); err != nil {
@@ -124,11 +129,11 @@ func (o Options) checkPorts() error {
 	}{{"--port", o.Port}, {"--bridge-port", o.BridgePort}, {"--admin-port", o.AdminPort}}
 	for i, f := range flags {
 		if f.port < 0 || f.port > 65535 {
-			return fmt.Errorf("%s is %d; ports go from 1 to 65535, and 0 is any free one", f.name, f.port)
+			return &OptionError{fmt.Sprintf("%s is %d; ports go from 1 to 65535, and 0 is any free one", f.name, f.port)}
 		}
 		for _, other := range flags[:i] {
 			if f.port == other.port && f.port != 0 {
-				return fmt.Errorf("%s and %s are both %d; give each a port of its own", other.name, f.name, f.port)
+				return &OptionError{fmt.Sprintf("%s and %s are both %d; give each a port of its own", other.name, f.name, f.port)}
 			}
 		}
 	}

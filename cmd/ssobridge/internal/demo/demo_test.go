@@ -148,6 +148,7 @@ func TestPrintedCommands(t *testing.T) {
 		{"refused: no rule gives Carol a role", `"person":"carol@contractor.example"`},
 		{"spoofed: stays Bob the Editor", "  user    bob@example.com\n  name    Bob Baker\n  role    Editor\n"},
 		{"refused: past Pomerium, without an assertion", `"error":"unauthenticated"`},
+		{"an assertion, for ssobridge inspect and explain --assertion", "eyJ"},
 		{"are the issuer's keys there?", `{"ready":true,`},
 		{"requests by app and outcome, refusals by reason", `ssobridge_requests_total{app="grafana",outcome="allowed"} 2`},
 	}

@@ -43,6 +43,9 @@ func TestBusyPort(t *testing.T) {
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("error %v\nwant  %s", err, tt.want)
 			}
+			if _, usage := errors.AsType[*OptionError](err); usage != strings.HasPrefix(tt.want, "--") {
+				t.Errorf("an error of the options: %v", usage)
+			}
 			if len(out) > 0 {
 				t.Errorf("printed %q", <-out)
 			}

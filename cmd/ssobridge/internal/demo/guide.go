@@ -46,6 +46,7 @@ func (g guide) text() string {
 		{"refused: no rule gives Carol a role", curlAs("carol", grafana)},
 		{"spoofed: stays Bob the Editor", curlAs("bob", "-H 'X-Webauth-User: ann@example.com' -H 'X_Webauth_Role: Admin' \\\n      "+grafana)},
 		{"refused: past Pomerium, without an assertion", fmt.Sprintf("curl -H 'Host: grafana.localhost' %s/", g.bridge)},
+		{"an assertion, for ssobridge inspect and explain --assertion", curlAs("ann", g.site.url("grafana.localhost", jwtPath))},
 		{"are the issuer's keys there?", fmt.Sprintf("curl %s", g.admin.JoinPath("readyz"))},
 		{"requests by app and outcome, refusals by reason", fmt.Sprintf("curl %s", g.admin.JoinPath("metrics"))},
 	} {

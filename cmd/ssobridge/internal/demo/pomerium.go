@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -19,6 +20,8 @@ const (
 	signInPath   = "/.pomerium/sign_in"
 	callbackPath = "/.pomerium/callback"
 	signOutPath  = "/.pomerium/sign_out"
+	// jwtPath is off in a Pomerium that is not told otherwise.
+	jwtPath = "/.pomerium/jwt"
 )
 
 // assertionHeader is where Pomerium puts the assertion.
@@ -81,6 +84,8 @@ func (p *pomerium) serveApp(w http.ResponseWriter, r *http.Request, app sampleAp
 		p.callback(w, r, app)
 	case r.URL.Path == signOutPath:
 		p.signOut(w, r)
+	case r.URL.Path == jwtPath:
+		p.showAssertion(w, r, app)
 	case strings.HasPrefix(r.URL.Path, pomeriumPath):
 		http.NotFound(w, r)
 	default:
@@ -91,6 +96,20 @@ func (p *pomerium) serveApp(w http.ResponseWriter, r *http.Request, app sampleAp
 		}
 		p.forward(w, r, app, s)
 	}
+}
+
+// showAssertion gives people an assertion to look into, which otherwise ssobridge
+// alone receives.
+func (p *pomerium) showAssertion(w http.ResponseWriter, r *http.Request, app sampleApp) {
+	_, s, ok := p.session(r)
+	if !ok {
+		p.demandSignIn(w, r, app)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jwt")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, p.assertion(app, s)+"\n") // the client may have gone
 }
 
 // forward sends a request to ssobridge.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -105,9 +106,35 @@ func TestHosts(t *testing.T) {
 			t.Errorf("%s is answered by %d", host, resp.StatusCode)
 		}
 	}
-	resp := ask(t, p, http.MethodGet, "http://grafana.localhost:8000/.pomerium/jwt", nil, as("ann"))
+	resp := ask(t, p, http.MethodGet, "http://grafana.localhost:8000/.pomerium/jwt/", nil, as("ann"))
 	if resp.StatusCode != http.StatusNotFound {
 		t.Errorf("an unknown path of Pomerium's is answered by %d", resp.StatusCode)
+	}
+}
+
+// TestAssertionToLookInto: whoever has signed in gets one of their own, for this
+// host, and nobody else gets any.
+func TestAssertionToLookInto(t *testing.T) {
+	p := newTestPomerium(t, http.NotFoundHandler())
+	const address = "http://grafana.localhost:8000/.pomerium/jwt"
+	resp := ask(t, p, http.MethodGet, address, nil, as("ann"))
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("%v, header %v", err, resp.Header)
+	}
+	keys, err := verifier.ParseJWKS(p.issuer.JWKS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := verifier.New(verifier.StaticKeys(keys...), verifier.Options{Issuer: "grafana.localhost", Audience: []string{"grafana.localhost"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who, err := v.Verify(t.Context(), strings.TrimSpace(string(text))); err != nil || who.Email != "ann@example.com" {
+		t.Errorf("%v, %v", who, err)
+	}
+	if resp := ask(t, p, http.MethodGet, address, nil, nil); resp.StatusCode != http.StatusFound {
+		t.Errorf("without a session: %d", resp.StatusCode)
 	}
 }
 

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"crypto"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+)
+
+// checkOwnKeys keeps the keys that sign for apps apart from those of issuers. An
+// app holds what is signed for it: signed with an issuer's key, it would be one
+// claim away from an assertion. Keys that are fetched are not known here.
+func (l *loader) checkOwnKeys(c *Config) {
+	for _, a := range c.Apps {
+		owner, ok := a.Adapter.(adapter.KeyOwner)
+		if !ok {
+			continue
+		}
+		for _, key := range owner.PublicKeys() {
+			if i := issuerOf(c.Issuers, key); i != nil {
+				l.report.add(a.at.key("adapter"), "%q signs with a key of issuer.%s: whoever has a token of the app could enter others; "+
+					"make a key of its own", a.AdapterName, i.Name)
+			}
+		}
+	}
+}
+
+// issuerOf returns the issuer that has a key, or nil.
+func issuerOf(issuers []*Issuer, key crypto.PublicKey) *Issuer {
+	own, ok := key.(interface{ Equal(crypto.PublicKey) bool })
+	if !ok {
+		return nil
+	}
+	for _, i := range issuers {
+		for _, k := range i.Static {
+			if own.Equal(k.Public) {
+				return i
+			}
+		}
+	}
+	return nil
+}
