@@ -101,7 +101,7 @@ func TestReadmeTOML(t *testing.T) {
 	const (
 		issuer = "\n[issuer.pomerium]\njwks_url = \"https://app.example.com/jwks.json\"\n"
 		app    = "\n[app.example]\nhost = \"app.example.com\"\nupstream = \"http://127.0.0.1:1\"\nadapter = \"%s\"\n" +
-			"[[app.example.rule]]\nrole = \"reader\"\nemails = [\"*\"]\n"
+			"[[app.example.rule]]\nrole = \"%s\"\nemails = [\"*\"]\n"
 	)
 	for _, b := range readmeBlocks(t) {
 		if b.language != "toml" {
@@ -117,7 +117,11 @@ func TestReadmeTOML(t *testing.T) {
 				if m := adapterTable.FindStringSubmatch(text); m != nil {
 					name = m[1]
 				}
-				text += fmt.Sprintf(app, name)
+				role := "reader"
+				if strings.Contains(text, `extends = "grafana`) {
+					role = "Viewer"
+				}
+				text += fmt.Sprintf(app, name, role)
 			}
 			dir := t.TempDir()
 			openssl(t, dir)
