@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/wording"
@@ -241,21 +242,38 @@ func (c *catalog) needs(l *layer, description string) map[string]any {
 
 // addPresets takes in the presets.
 func (c *catalog) addPresets(files fs.FS) error {
+	parse := parsePresets
+	if files == fs.FS(adapter.Presets) {
+		parse = func(fs.FS) ([]layer, error) { return builtinLayers() }
+	}
+	layers, err := parse(files)
+	for _, l := range layers {
+		c.layers[l.name] = &l
+	}
+	return err
+}
+
+// builtinLayers are parsed once: they are the same at every load, and most loads
+// use a few of them. Nothing changes a document once it is parsed.
+var builtinLayers = sync.OnceValues(func() ([]layer, error) { return parsePresets(adapter.Presets) })
+
+func parsePresets(files fs.FS) ([]layer, error) {
 	matches, err := fs.Glob(files, "presets/*.toml")
 	if err != nil {
-		return fmt.Errorf("listing presets: %w", err)
+		return nil, fmt.Errorf("listing presets: %w", err)
 	}
+	var layers []layer
 	for _, match := range matches {
 		data, err := fs.ReadFile(files, match)
 		if err != nil {
-			return fmt.Errorf("reading preset: %w", err)
+			return nil, fmt.Errorf("reading preset: %w", err)
 		}
 		doc, problem := parseDocument(match, data)
 		if problem != nil {
-			return fmt.Errorf("reading preset: %w", Problems{*problem})
+			return nil, fmt.Errorf("reading preset: %w", Problems{*problem})
 		}
 		name := strings.TrimSuffix(path.Base(match), ".toml")
-		c.layers[name] = &layer{name: name, at: place{doc: doc}, table: doc.table, source: data, preset: true}
+		layers = append(layers, layer{name: name, at: place{doc: doc}, table: doc.table, source: data, preset: true})
 	}
-	return nil
+	return layers, nil
 }

@@ -119,10 +119,8 @@ func syntaxHint(message, line string) string {
 		return "write a date like 2027-01-31T18:00:00Z"
 	case strings.EqualFold(value, "true") || strings.EqualFold(value, "false"):
 		return "write " + strings.ToLower(value)
-	case looksLikeHost(strings.ToLower(value)): // and is no password
-		return fmt.Sprintf("write text in quotes, %q", value)
 	case says("invalid") || says("expected value") || says("to end with a newline"):
-		return "write text in quotes"
+		return "write text in quotes" // and not the value again: it may be a password
 	}
 	return ""
 }
