@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,9 +12,6 @@ import (
 // (Entra ID and others), SIDs (Active Directory), and those of Okta, Google
 // Workspace and Auth0.
 var directoryID = regexp.MustCompile(`^(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|S-1-5-21(?:-[0-9]+)+|00g[0-9A-Za-z]{17}|0[0-9a-z]{14}|rol_[0-9A-Za-z]{16})$`)
-
-// memberCall finds the groups that an expression asks for.
-var memberCall = regexp.MustCompile(`\bmember\s*\(\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\)`)
 
 // groupUse is a group, a pattern or an "@list" as a rule or a list writes it.
 type groupUse struct {
@@ -49,8 +45,12 @@ func groupsOfRule(at place, r *mapping.Rule) []groupUse {
 		groupUses(at.key("all_groups"), r.AllGroups),
 		groupUses(at.key("not_groups"), r.NotGroups),
 	)
-	for _, call := range memberCall.FindAllStringSubmatch(r.When, -1) {
-		uses = append(uses, groupUse{cmp.Or(call[1], call[2]), at.key("when"), 0})
+	// Not all conditions: those with many names take time to put in words.
+	when := mapping.Rule{When: r.When}
+	for _, c := range when.Describe() {
+		for _, name := range c.Names {
+			uses = append(uses, groupUse{name, at.key("when"), 0})
+		}
 	}
 	return uses
 }

@@ -7,16 +7,27 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
-// sameRules reports whether two policies decide alike about everybody, because
-// they say the same: places, the order within a condition and the names of lists
-// aside.
-func sameRules(a, b *mapping.Policy) bool {
+// sameRules reports whether two policies decide alike about everybody from at on,
+// because they say the same: places, the order within a condition, the names of
+// lists and rules that have ended aside.
+func sameRules(a, b *mapping.Policy, at time.Time) bool {
 	return a.Match == b.Match && a.DefaultRole == b.DefaultRole && a.IgnoreCase == b.IgnoreCase &&
-		slices.Equal(ruleKeys(a), ruleKeys(b))
+		slices.Equal(ruleKeys(lasting(a, at)), ruleKeys(lasting(b, at)))
+}
+
+// lasting is the policy without the rules that have ended.
+func lasting(p *mapping.Policy, at time.Time) *mapping.Policy {
+	rest := *p
+	rest.Rules = slices.DeleteFunc(slices.Clone(p.Rules), func(r mapping.Rule) bool {
+		_, ended := r.Exists(at)
+		return ended
+	})
+	return &rest
 }
 
 // ruleKeys returns a text for each rule that two rules share only if they match
@@ -58,20 +69,36 @@ func (w *keyWriter) rule(r *mapping.Rule) string {
 		set(fmt.Sprintf("claim %q=", claim), r.Claims[claim])
 	}
 	if !r.After.IsZero() {
-		fmt.Fprintf(&b, "after=%d;", r.After.UnixNano())
+		fmt.Fprintf(&b, "after=%s;", exactly(r.After))
 	}
 	if !r.Until.IsZero() {
-		fmt.Fprintf(&b, "until=%d;", r.Until.UnixNano())
+		fmt.Fprintf(&b, "until=%s;", exactly(r.Until))
 	}
 	if r.When != "" {
 		fmt.Fprintf(&b, "when=%q;", r.When)
-		for _, list := range slices.Sorted(maps.Keys(w.policy.Lists)) {
-			if strings.Contains(r.When, "@"+list) {
+		for _, name := range membersOf(r.When) {
+			if list, isList := strings.CutPrefix(name, "@"); isList {
 				b.WriteString(w.list(list))
 			}
 		}
 	}
 	return b.String()
+}
+
+// exactly writes a time as no other is written; its nanoseconds since 1970 are the
+// same as those of another one 584 years later.
+func exactly(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// membersOf returns the names that an expression asks for, as it is understood:
+// its text may write them with escapes.
+func membersOf(when string) []string {
+	r := mapping.Rule{When: when}
+	for _, c := range r.Describe() {
+		if c.Key == "when" {
+			return c.Names
+		}
+	}
+	return nil
 }
 
 // groups writes lists by what they hold.

@@ -32,12 +32,13 @@ type change struct {
 
 // changes compares the decisions about a person now and later.
 func (v *view) changes(p *verifier.Principal) []change {
+	before, after := v.old.as(p), v.new.as(p)
 	var (
 		list    []change
 		running bool // the last of list goes on
 	)
-	for i, at := range v.moments(p) {
-		o, n := v.old.decide(p, at), v.new.decide(p, at)
+	for i, at := range v.moments(before, after) {
+		o, n := v.old.decide(before, at), v.new.decide(after, at)
 		same := sameOutcome(o, n)
 		if running {
 			last := &list[len(list)-1]
@@ -132,7 +133,8 @@ func newTiming(policy mapping.Policy, at time.Time) timing {
 var timestamps = regexp.MustCompile(`timestamp\(\s*["']([^"']+)["']\s*\)`)
 
 // momentsOf returns the times after at when a rule begins or ends. An expression
-// that compares now with something else than a written time is not understood.
+// that compares now with something else than a written time is not understood,
+// see unclearNow.
 func momentsOf(r *mapping.Rule, at time.Time) []time.Time {
 	moments := []time.Time{r.After, r.Until}
 	for _, m := range timestamps.FindAllStringSubmatch(r.When, -1) {
@@ -165,9 +167,9 @@ func (t *timing) of(p *verifier.Principal, at time.Time) []time.Time {
 
 // moments returns when to decide about a person: now, and whenever a rule that
 // concerns them begins or ends.
-func (v *view) moments(p *verifier.Principal) []time.Time {
-	moments := append([]time.Time{v.at}, v.old.timing.of(p, v.at)...)
-	moments = append(moments, v.new.timing.of(p, v.at)...)
+func (v *view) moments(before, after *verifier.Principal) []time.Time {
+	moments := append([]time.Time{v.at}, v.old.timing.of(before, v.at)...)
+	moments = append(moments, v.new.timing.of(after, v.at)...)
 	slices.SortFunc(moments, time.Time.Compare)
 	return slices.CompactFunc(moments, time.Time.Equal)
 }

@@ -2,6 +2,7 @@ package policydiff
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -73,6 +74,7 @@ const mostKinds = 2000
 type collector struct {
 	listed   int // people to keep in a group
 	counts   Counts
+	digest   [sha256.Size]byte // of who changes, and how
 	groups   map[groupKey]*gathering
 	order    []*gathering
 	unlisted int
@@ -83,7 +85,7 @@ type collector struct {
 
 type groupKey struct {
 	kind        Kind
-	from, until int64
+	from, until [2]int64 // seconds and nanoseconds; zero: the time is
 	old, new    string
 }
 
@@ -107,6 +109,7 @@ func newCollector(listed int) *collector {
 // add counts a person and notes the changes.
 func (c *collector) add(p *Person, changes []change) {
 	c.counts.add(overall(changes))
+	c.sum(changes)
 	missed := false
 	for _, ch := range changes {
 		g := c.group(ch)
@@ -124,14 +127,27 @@ func (c *collector) add(p *Person, changes []change) {
 	}
 }
 
+// sum adds the next person's changes to what tells collectors apart.
+func (c *collector) sum(changes []change) {
+	if len(changes) == 0 {
+		return
+	}
+	text := append(c.digest[:], fmt.Sprint(c.counts.People)...)
+	for _, ch := range changes {
+		k := c.keyOf(ch)
+		text = fmt.Appendf(text, " %s %v %v %q %q", k.kind, k.from, k.until, k.old+outcomeKey(ch.old), k.new+outcomeKey(ch.new))
+	}
+	c.digest = sha256.Sum256(text)
+}
+
 func (c *collector) keyOf(ch change) groupKey {
 	o, n := c.ruleKey(ch.old, ch.new)
 	k := groupKey{kind: ch.kind, old: o, new: n}
 	if !ch.from.IsZero() {
-		k.from = ch.from.UnixNano()
+		k.from = [2]int64{ch.from.Unix(), int64(ch.from.Nanosecond())}
 	}
 	if !ch.until.IsZero() {
-		k.until = ch.until.UnixNano()
+		k.until = [2]int64{ch.until.Unix(), int64(ch.until.Nanosecond())}
 	}
 	return k
 }

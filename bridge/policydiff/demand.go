@@ -209,10 +209,8 @@ func (w *demander) guesses(when string) []fact {
 		return nil
 	}
 	var facts []fact
-	for _, m := range inMember.FindAllStringSubmatch(when, -1) {
-		for _, group := range expand(w.policy.Lists, []string{m[1] + m[2]}) {
-			facts = append(facts, w.facts(inGroup, "", group)...)
-		}
+	for _, group := range expand(w.policy.Lists, membersOf(when)) {
+		facts = append(facts, w.facts(inGroup, "", group)...)
 	}
 	var claims []string
 	for _, m := range claimNames.FindAllStringSubmatch(when, -1) {

@@ -29,6 +29,7 @@ type deriver struct {
 	v        *view
 	old, new *demander
 	moved    [2][]bool // of the old and the new rules, those that changed
+	met      [2][]bool // those that decided about somebody made up
 	left     int       // people that may still be made up
 	chance   int       // people to make up at random
 	cut      bool      // some were not
@@ -45,6 +46,7 @@ func newDeriver(v *view, budget int) *deriver {
 		random: rand.New(rand.NewPCG(1, 2)), // the same people every time
 	}
 	d.moved[0], d.moved[1] = align(&v.old.policy, &v.new.policy)
+	d.met[0], d.met[1] = make([]bool, len(v.old.policy.Rules)), make([]bool, len(v.new.policy.Rules))
 	d.newsFirst()
 	v.found.ruleKey, v.found.plain = d.ruleKey, plain
 	return d
@@ -94,7 +96,7 @@ func (d *deriver) run() {
 	if d.cut {
 		d.v.notes = append(d.v.notes, Note{Text: "too many rules to try every way to meet two of them; --principals is exact"})
 	}
-	d.noteExpressions()
+	d.noteUnmet()
 }
 
 // mostPairs bounds the pairs of rules that are looked at.
@@ -176,6 +178,8 @@ func (d *deriver) try(facts []fact, at time.Time) (o, n mapping.Decision) {
 	}
 	p := personOf(facts)
 	o, n = d.v.old.decide(p.principal, at), d.v.new.decide(p.principal, at)
+	d.meetings(0, o)
+	d.meetings(1, n)
 	if k := key(facts); !d.seen[k] {
 		d.seen[k] = true
 		d.v.found.addMadeUp(p, d.v)
@@ -247,17 +251,31 @@ const (
 	mostNamed    = 50
 )
 
-// noteExpressions says for which rules people are guesses.
-func (d *deriver) noteExpressions() {
-	for side, rules := range [][]mapping.Rule{d.v.old.policy.Rules, d.v.new.policy.Rules} {
-		for i := range rules {
-			if d.moved[side][i] && rules[i].When != "" {
-				d.v.notes = append(d.v.notes, Note{
-					Place: fmt.Sprintf("rule[%d] at %s", i+1, rules[i].Source),
-					Text:  "has an expression, so people for it are guesses; --principals is exact",
-				})
-			}
+// noteUnmet says for which rules people are guesses, and which nobody met who was
+// made up: a condition can be written so that it keeps out whoever is likely to be.
+func (d *deriver) noteUnmet() {
+	d.v.noteRules(d.moved[0], d.moved[1], func(_, _ int, r *mapping.Rule) string {
+		if r.When == "" {
+			return ""
 		}
+		return "has an expression, so people for it are guesses; --principals is exact"
+	})
+	d.v.noteRules(d.moved[0], d.moved[1], func(side, i int, r *mapping.Rule) string {
+		_, ended := r.Exists(d.v.at)
+		if r.When != "" || ended || d.met[side][i] {
+			return ""
+		}
+		return "decides about nobody made up, so what it does is not shown; --principals is exact"
+	})
+}
+
+// meetings notes which rules decided.
+func (d *deriver) meetings(side int, dec mapping.Decision) {
+	if dec.Rule > 0 {
+		d.met[side][dec.Rule-1] = true
+	}
+	for _, n := range dec.Also {
+		d.met[side][n-1] = true
 	}
 }
 

@@ -54,8 +54,14 @@ X-Org = { attribute = "org" }
 // load loads a configuration of apps.
 func load(t *testing.T, name, text string) *config.Config {
 	t.Helper()
+	return loadAll(t, name, issuers+adapters+text)
+}
+
+// loadAll loads a configuration with its issuers and adapters.
+func loadAll(t *testing.T, name, text string) *config.Config {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(issuers+adapters+text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, err := config.LoadPolicy(path)

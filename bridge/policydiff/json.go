@@ -21,14 +21,16 @@ type resultJSON struct {
 }
 
 type appJSON struct {
-	App      string        `json:"app"`
-	Issuers  []string      `json:"issuers,omitempty"` // absent: all
-	Status   Status        `json:"status"`
-	Host     string        `json:"host"`
-	Source   string        `json:"source"`
-	Roles    []string      `json:"roles"`
-	Settings []settingJSON `json:"settings"`
-	Changes  []changeJSON  `json:"changes"`
+	App     string   `json:"app"`
+	Issuers []string `json:"issuers,omitempty"` // absent: all
+	Status  Status   `json:"status"`
+	// RulesDiffer: old and new do not say the same, whoever shows it.
+	RulesDiffer bool          `json:"rules_differ"`
+	Host        string        `json:"host"`
+	Source      string        `json:"source"`
+	Roles       []string      `json:"roles"`
+	Settings    []settingJSON `json:"settings"`
+	Changes     []changeJSON  `json:"changes"`
 	// Unlisted are how many changes are not in Changes.
 	Unlisted int        `json:"unlisted"`
 	Counts   countsJSON `json:"counts"`
@@ -94,7 +96,7 @@ func (r *Result) WriteJSON(w io.Writer) error {
 
 func (a *App) json(derived bool) appJSON {
 	out := appJSON{
-		App: a.Name, Issuers: a.Issuers, Status: a.Status, Host: a.Host, Source: a.Source,
+		App: a.Name, Issuers: a.Issuers, Status: a.Status, RulesDiffer: a.RulesDiffer, Host: a.Host, Source: a.Source,
 		Roles: nonNil(a.Roles), Settings: []settingJSON{}, Changes: []changeJSON{},
 		Unlisted: a.Unlisted, Counts: countsJSON(a.Counts), Notes: []string{},
 	}

@@ -15,7 +15,7 @@ func (r *Result) WriteMarkdown(w io.Writer, shown int) error {
 	t := writer{w: w, shown: shown}
 	t.printf("### Access: %s\n", r.Summary())
 	for _, a := range r.Apps {
-		if a.Status != Same {
+		if a.shown() {
 			t.markdownApp(r, a)
 		}
 	}
@@ -31,13 +31,19 @@ func (t *writer) markdownApp(r *Result, a *App) {
 		}
 	}
 	for _, s := range a.Settings {
-		t.printf("- %s: %s → %s\n", s.Key, code(setting(s.Old)), code(setting(s.New)))
+		t.printf("- %s: %s → %s\n", s.label(), code(setting(s.Old)), code(setting(s.New)))
 	}
 	if len(a.Groups) > 0 {
 		if len(a.Settings) > 0 {
 			t.printf("\n")
 		}
 		t.markdownTable(a)
+	}
+	if text := a.unshown(r.Derived); text != "" {
+		if len(a.Settings) > 0 {
+			t.printf("\n")
+		}
+		t.printf("%s%s.\n", strings.ToUpper(text[:1]), text[1:])
 	}
 	for _, note := range a.Notes {
 		t.printf("\nNote: %s.\n", note.markdown())
@@ -48,6 +54,14 @@ func (t *writer) markdownApp(r *Result, a *App) {
 	if len(a.Groups) > 0 || !r.Derived {
 		t.printf("\n%s.\n", a.counts(r.Derived))
 	}
+}
+
+// label is the key, in a code span if it holds names that others wrote.
+func (s Setting) label() string {
+	if strings.ContainsAny(s.Key, " .") {
+		return code(s.Key)
+	}
+	return s.Key
 }
 
 func (n Note) markdown() string {

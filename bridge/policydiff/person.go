@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -24,17 +25,23 @@ type Person struct {
 	whom string
 }
 
-// somebody is the subject of whom neither that nor an email is known; a real one
-// is never empty.
+// somebody names whom no email is known of.
 const somebody = "somebody"
 
-// prepare makes the principal that the rules are asked about, with the claims
-// that an assertion would hold.
-func (p *Person) prepare() {
-	v := &verifier.Principal{
-		Subject: cmp.Or(p.Subject, p.Email, somebody), Email: p.Email, Name: p.Name, Groups: p.Groups,
-		Claims: make(map[string]any, len(p.Claims)+4),
+// given is the person as a file describes them, who is still to be described as
+// an issuer would: see [config.App.Describe]. A subject that is not known is not
+// taken from the email: a rule may deny one and grant to the other.
+func (p *Person) given() *verifier.Principal {
+	return &verifier.Principal{
+		Subject: cmp.Or(p.Subject, config.UnknownSubject), Email: p.Email, Name: p.Name, Groups: p.Groups, Claims: p.Claims,
 	}
+}
+
+// prepare makes the principal that the rules are asked about, with the claims
+// that an assertion of somebody made up would hold.
+func (p *Person) prepare() {
+	v := p.given()
+	v.Claims = make(map[string]any, len(p.Claims)+4)
 	maps.Copy(v.Claims, p.Claims)
 	v.Claims["sub"] = v.Subject
 	if p.Email != "" {

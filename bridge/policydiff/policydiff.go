@@ -7,7 +7,8 @@
 //
 // A view is one app's old and new rules. What a Result says of somebody is what
 // the two configurations decide about exactly that person: people are guessed,
-// decisions never.
+// decisions never. As rules can be written so that no guess meets them, rules that
+// do not say the same are a change in any case.
 package policydiff
 
 import (
@@ -64,6 +65,8 @@ const (
 	Changed Status = "changed"
 	Added   Status = "added"
 	Removed Status = "removed"
+	// RulesDiffer: they do, but no person made up shows how.
+	RulesDiffer Status = "rules differ"
 )
 
 // App is what differs in one app.
@@ -79,10 +82,13 @@ type App struct {
 	// Settings are what differs besides the rules: who reaches the app, and what
 	// they reach. An app's name may differ only if its host does not.
 	Settings []Setting
+	// RulesDiffer: the old and the new rules do not say the same, whether or not
+	// they decide otherwise about anybody.
+	RulesDiffer bool
 	// Groups are the kinds of change, gains first, then loses, then changes.
 	Groups []*Group
 	Counts Counts
-	// Notes are why people may be missing among those made up.
+	// Notes are why changes may be missing.
 	Notes []Note
 	// Unlisted are the people in none of Groups, because there are too many kinds.
 	Unlisted int
@@ -147,6 +153,12 @@ func Compare(o, n *config.Config, options Options) (*Result, error) {
 		r.Repeated, r.Nobody = options.People.Repeated, options.People.Nobody
 	}
 	for _, v := range views {
+		v.noteTimes()
+	}
+	if !r.Derived {
+		views = mergeAlike(views)
+	}
+	for _, v := range views {
 		r.Apps = append(r.Apps, v.result())
 	}
 	return r, err
@@ -174,7 +186,7 @@ func comparePeople(views []*view, people iter.Seq2[*Person, error]) error {
 	pending := make([]*Person, 0, batch)
 	flush := func() {
 		for _, p := range pending {
-			p.prepare()
+			p.principal = p.given()
 		}
 		// One view is with one worker, so that its people stay in order.
 		inParallel(asked, func(v *view) {

@@ -161,9 +161,10 @@ func compiled(p mapping.Policy) (_ mapping.Policy, _ *mapping.Mapper, ok bool) {
 }
 
 func testView(o, n mapping.Policy, oldMapper, newMapper *mapping.Mapper) *view {
+	same := sameRules(&o, &n, start)
 	return &view{
 		name: "app", status: Same, app: &config.App{}, at: start, found: newCollector(0),
-		old: newSide(o, oldMapper, start), new: newSide(n, newMapper, start), unchanged: sameRules(&o, &n),
+		old: newSide(o, oldMapper, start), new: newSide(n, newMapper, start), sameRules: same, unchanged: same,
 	}
 }
 

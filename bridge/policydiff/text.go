@@ -16,7 +16,7 @@ import (
 func (r *Result) WriteText(w io.Writer, shown int) error {
 	t := writer{w: w, shown: shown}
 	for _, a := range r.Apps {
-		if a.Status != Same {
+		if a.shown() {
 			t.app(r, a)
 		}
 	}
@@ -24,25 +24,59 @@ func (r *Result) WriteText(w io.Writer, shown int) error {
 	return t.err
 }
 
+// shown reports whether there is anything to say of the app.
+func (a *App) shown() bool { return a.Status != Same || a.Notes != nil }
+
+// unshown says that rules differ although nobody's decisions do; empty: they do
+// not, or somebody's do.
+func (a *App) unshown(derived bool) string {
+	switch {
+	case !a.RulesDiffer || len(a.Groups) > 0:
+		return ""
+	case derived:
+		return "rules differ; no made-up person shows how"
+	}
+	return "rules differ; none of these people shows how"
+}
+
 // Summary says in one or two sentences what differs.
 func (r *Result) Summary() string {
-	apps, changed := make(map[string]bool), make(map[string]bool)
+	apps, changed, differ := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	people := 0
 	for _, a := range r.Apps {
 		apps[a.Name] = true
 		people = max(people, a.Counts.People)
-		if a.Status != Same {
+		if a.Status != Same && a.Status != RulesDiffer {
 			changed[a.Name] = true
 		}
+		if a.unshown(r.Derived) != "" {
+			differ[a.Name] = true
+		}
+	}
+	maps.DeleteFunc(differ, func(name string, _ bool) bool { return changed[name] })
+	if r.Derived && len(changed) == 0 && len(differ) > 0 {
+		return fmt.Sprintf("the rules of %d of %s differ, and no made-up person shows how.", len(differ), wording.Count(len(apps), "app"))
 	}
 	s := fmt.Sprintf("%d of %s changed", len(changed), wording.Count(len(apps), "app"))
 	if len(changed) == 0 {
 		s = "nothing changed in " + wording.Count(len(apps), "app")
 	}
 	if r.Derived {
-		return s + ", as far as people made up from the rules of both files show."
+		s += ", as far as people made up from the rules of both files show"
+	} else {
+		s += " for " + persons(people) + r.aside()
 	}
-	s += " for " + persons(people)
+	switch n := len(differ); {
+	case n == 0:
+		return s + "."
+	case len(changed) == 0:
+		return s + ", but the rules of " + wording.Count(n, "app") + " differ."
+	}
+	return s + "; the rules of " + wording.Count(len(differ), "other app") + " differ, and nobody shows how."
+}
+
+// aside says what else the people's file holds.
+func (r *Result) aside() string {
 	var aside []string
 	if r.Repeated > 0 {
 		aside = append(aside, wording.Count(r.Repeated, "repetition")+" left out")
@@ -50,10 +84,10 @@ func (r *Result) Summary() string {
 	if r.Nobody > 0 {
 		aside = append(aside, wording.Count(r.Nobody, "line")+" named nobody")
 	}
-	if aside != nil {
-		s += " (" + strings.Join(aside, ", ") + ")"
+	if aside == nil {
+		return ""
 	}
-	return s + "."
+	return " (" + strings.Join(aside, ", ") + ")"
 }
 
 func persons(n int) string {
@@ -111,13 +145,16 @@ func (t *writer) app(r *Result, a *App) {
 	}
 	longest := 0
 	for _, s := range a.Settings {
-		longest = max(longest, len(s.Key))
+		longest = max(longest, len(wording.Visible(s.Key)))
 	}
 	for _, s := range a.Settings {
-		t.printf("  %-*s  %s → %s\n", longest, s.Key, setting(s.Old), setting(s.New))
+		t.printf("  %-*s  %s → %s\n", longest, wording.Visible(s.Key), setting(s.Old), setting(s.New))
 	}
 	if len(a.Settings) > 0 {
 		t.printf("\n")
+	}
+	if text := a.unshown(r.Derived); text != "" {
+		t.printf("  %s\n\n", text)
 	}
 	t.groups(a, func(g *Group) {
 		e := &g.Entries[0]

@@ -3,7 +3,6 @@ package policydiff
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
@@ -18,6 +17,10 @@ type side struct {
 	mapper *mapping.Mapper
 	policy mapping.Policy
 	timing timing
+	// app and issuer are whose assertions people are described by; nil: they are
+	// made up, and nobody's.
+	app    *config.App
+	issuer *config.Issuer
 }
 
 func newSide(policy mapping.Policy, m *mapping.Mapper, at time.Time) side {
@@ -26,6 +29,24 @@ func newSide(policy mapping.Policy, m *mapping.Mapper, at time.Time) side {
 		s.timing = newTiming(policy, at)
 	}
 	return s
+}
+
+// as returns the person as the issuer's assertion would present them.
+func (s *side) as(p *verifier.Principal) *verifier.Principal {
+	if s.issuer == nil {
+		return p
+	}
+	return s.app.Describe(s.issuer, p)
+}
+
+// describesAs reports whether both sides present everybody alike.
+func (s *side) describesAs(other *side) bool {
+	a, b := s.issuer, other.issuer
+	if a == nil || b == nil {
+		return a == b
+	}
+	return (a.DiscoveryURL != "") == (b.DiscoveryURL != "") && a.Foreign == b.Foreign &&
+		a.ExpectedIssuer(s.app.Host) == b.ExpectedIssuer(other.app.Host) && s.app.AudienceOf(a) == other.app.AudienceOf(b)
 }
 
 func (s *side) decide(p *verifier.Principal, at time.Time) mapping.Decision {
@@ -43,11 +64,12 @@ type view struct {
 	app      *config.App
 	settings []Setting
 	old, new side
-	// unchanged: the rules are the same, so nobody's decision can differ.
-	unchanged bool
-	at        time.Time
-	found     *collector
-	notes     []Note
+	// sameRules: both sides have the same. unchanged: and people are described
+	// alike, so nobody's decision can differ.
+	sameRules, unchanged bool
+	at                   time.Time
+	found                *collector
+	notes                []Note
 }
 
 // viewsOf pairs the apps of both configurations: by name or, if one was renamed,
@@ -62,33 +84,29 @@ func viewsOf(o, n *config.Config, options Options) []*view {
 	}
 	var views []*view
 	add := func(v *view, from, to *spelling) {
-		if from != nil {
-			v.old = newSide(from.policy, from.mapper, options.At)
-		}
-		if to != nil {
-			v.new = newSide(to.policy, to.mapper, options.At)
-		}
+		v.old, v.new = from.side(options), to.side(options)
 		v.at, v.found = options.At, newCollector(options.Listed)
-		v.unchanged = from != nil && to != nil && sameRules(&v.old.policy, &v.new.policy)
+		v.sameRules = from != nil && to != nil && sameRules(&v.old.policy, &v.new.policy, options.At)
+		v.unchanged = v.sameRules && v.old.describesAs(&v.new)
 		views = append(views, v)
 	}
 	for _, a := range n.Apps {
 		was := cmp.Or(before[a.Name], renamed[a.Host])
 		if was == nil {
-			for _, s := range spellings(a) {
+			for _, s := range spellings(a, options.People != nil) {
 				add(&view{name: a.Name, issuers: s.only, status: Added, app: a}, nil, &s)
 			}
 			continue
 		}
 		delete(before, was.Name)
-		settings := settingsOf(was, a)
-		for _, p := range pairIssuers(was, a) {
+		settings := settingsOf(o, n, was, a)
+		for _, p := range pairIssuers(was, a, options.People != nil) {
 			add(&view{name: a.Name, issuers: p.only, status: Same, app: a, settings: settings}, p.old, p.new)
 		}
 	}
 	for _, a := range o.Apps {
 		if before[a.Name] != nil {
-			for _, s := range spellings(a) {
+			for _, s := range spellings(a, options.People != nil) {
 				add(&view{name: a.Name, issuers: s.only, status: Removed, app: a}, &s, nil)
 			}
 		}
@@ -100,20 +118,35 @@ func viewsOf(o, n *config.Config, options Options) []*view {
 type spelling struct {
 	policy mapping.Policy
 	mapper *mapping.Mapper
-	only   []string // the issuers, if the app has others besides
+	app    *config.App
+	issuer *config.Issuer // the first of them
+	only   []string       // the issuers, if the app has others besides
 }
 
 func spellingFor(a *config.App, i *config.Issuer) *spelling {
-	s := &spelling{policy: a.Policy, mapper: a.MapperOf(i)}
+	s := &spelling{policy: a.Policy, mapper: a.MapperOf(i), app: a, issuer: i}
 	s.policy.IgnoreCase = i.IgnoreCase
 	return s
 }
 
-// spellings are the one or two that an app has.
-func spellings(a *config.App) []spelling {
+// side is the spelling as one side of a view; of nil, one that lets nobody in.
+func (s *spelling) side(options Options) side {
+	if s == nil {
+		return side{}
+	}
+	side := newSide(s.policy, s.mapper, options.At)
+	if options.People != nil {
+		side.app, side.issuer = s.app, s.issuer
+	}
+	return side
+}
+
+// spellings are the one or two that an app has; with each, there is one for each
+// issuer, as assertions of each describe people in their own way.
+func spellings(a *config.App, each bool) []spelling {
 	var list []spelling
 	for _, i := range a.Issuers {
-		n := slices.IndexFunc(list, func(s spelling) bool { return s.policy.IgnoreCase == i.IgnoreCase })
+		n := slices.IndexFunc(list, func(s spelling) bool { return !each && s.policy.IgnoreCase == i.IgnoreCase })
 		if n < 0 {
 			n = len(list)
 			list = append(list, *spellingFor(a, i))
@@ -135,8 +168,41 @@ type issuerPair struct {
 
 // pairIssuers pairs an app's issuers by name, and those that are left over in
 // their order: an issuer that was renamed, or replaced, is no news about rules.
-// Pairs with the same rules are one.
-func pairIssuers(o, n *config.App) []issuerPair {
+// Pairs with the same rules are one, unless each is asked for.
+func pairIssuers(o, n *config.App, each bool) []issuerPair {
+	var pairs []issuerPair
+	for _, m := range matchIssuers(o, n) {
+		p := issuerPair{only: []string{m.name()}}
+		if m.old != nil {
+			p.old = spellingFor(o, m.old)
+		}
+		if m.new != nil {
+			p.new = spellingFor(n, m.new)
+		}
+		same := slices.IndexFunc(pairs, func(q issuerPair) bool { return !each && q.old.equal(p.old) && q.new.equal(p.new) })
+		if same < 0 {
+			pairs = append(pairs, p)
+			continue
+		}
+		pairs[same].only = append(pairs[same].only, m.name())
+	}
+	if len(pairs) == 1 {
+		pairs[0].only = nil
+	}
+	return pairs
+}
+
+// issuerMatch is an app's issuer, old and new; one may be nil.
+type issuerMatch struct{ old, new *config.Issuer }
+
+func (m issuerMatch) name() string {
+	if m.new != nil {
+		return m.new.Name
+	}
+	return m.old.Name
+}
+
+func matchIssuers(o, n *config.App) []issuerMatch {
 	named := func(list []*config.Issuer, name string) *config.Issuer {
 		if i := slices.IndexFunc(list, func(i *config.Issuer) bool { return i.Name == name }); i >= 0 {
 			return list[i]
@@ -149,36 +215,18 @@ func pairIssuers(o, n *config.App) []issuerPair {
 			gone = append(gone, i)
 		}
 	}
-	var pairs []issuerPair
-	add := func(from, to *config.Issuer, name string) {
-		p := issuerPair{only: []string{name}}
-		if from != nil {
-			p.old = spellingFor(o, from)
-		}
-		if to != nil {
-			p.new = spellingFor(n, to)
-		}
-		same := slices.IndexFunc(pairs, func(q issuerPair) bool { return q.old.equal(p.old) && q.new.equal(p.new) })
-		if same < 0 {
-			pairs = append(pairs, p)
-			return
-		}
-		pairs[same].only = append(pairs[same].only, name)
-	}
+	var matches []issuerMatch
 	for _, i := range n.Issuers {
 		from := named(o.Issuers, i.Name)
 		if from == nil && len(gone) > 0 {
 			from, gone = gone[0], gone[1:]
 		}
-		add(from, i, i.Name)
+		matches = append(matches, issuerMatch{from, i})
 	}
 	for _, i := range gone {
-		add(i, nil, i.Name)
+		matches = append(matches, issuerMatch{i, nil})
 	}
-	if len(pairs) == 1 {
-		pairs[0].only = nil
-	}
-	return pairs
+	return matches
 }
 
 // equal reports whether two spellings of one app are the same.
@@ -189,24 +237,29 @@ func (s *spelling) equal(other *spelling) bool {
 	return s.mapper == other.mapper
 }
 
-// settingsOf returns the settings that differ.
-func settingsOf(o, n *config.App) []Setting {
-	issuers := func(a *config.App) string {
-		names := make([]string, len(a.Issuers))
-		for i, issuer := range a.Issuers {
-			names[i] = issuer.Name
+// mergeAlike makes one view of those of an app that show the same of the same
+// people: of which issuer they are does not matter then.
+func mergeAlike(views []*view) []*view {
+	of := make(map[*config.App]int)
+	var merged []*view
+	for _, v := range views {
+		i := slices.IndexFunc(merged, func(w *view) bool {
+			return v.app == w.app && v.found.digest == w.found.digest && v.sameRules == w.sameRules &&
+				(v.old.mapper == nil) == (w.old.mapper == nil) && (v.new.mapper == nil) == (w.new.mapper == nil)
+		})
+		if i >= 0 {
+			merged[i].issuers = append(merged[i].issuers, v.issuers...)
+			continue
 		}
-		return strings.Join(names, ", ")
+		merged = append(merged, v)
+		of[v.app]++
 	}
-	settings := []Setting{
-		{"name", o.Name, n.Name},
-		{"host", o.Host, n.Host},
-		{"upstream", o.Upstream.String(), n.Upstream.String()},
-		{"audience", o.Audience, n.Audience},
-		{"issuers", issuers(o), issuers(n)},
-		{"adapter", o.AdapterName, n.AdapterName},
+	for _, v := range merged {
+		if of[v.app] == 1 {
+			v.issuers = nil
+		}
 	}
-	return slices.DeleteFunc(settings, func(s Setting) bool { return s.Old == s.New })
+	return merged
 }
 
 // result is what has been found out.
@@ -223,8 +276,22 @@ func (v *view) result() *App {
 	if last.mapper != nil {
 		a.Roles = last.mapper.Roles()
 	}
-	if v.status == Same && (len(a.Groups) > 0 || len(a.Settings) > 0) {
-		a.Status = Changed
+	if v.status == Same {
+		a.RulesDiffer = !v.sameRules && v.old.mapper != nil && v.new.mapper != nil
+		a.Status = v.became(a)
 	}
 	return a
+}
+
+// became is the status of an app that is in both configurations. Of people made
+// up, nobody proves anything: rules that differ are a change. What the people of a
+// file prove is for them only, and for times that are understood.
+func (v *view) became(a *App) Status {
+	switch made := v.old.issuer == nil && v.new.issuer == nil; {
+	case len(a.Groups) > 0, len(a.Settings) > 0, !made && len(a.Notes) > 0:
+		return Changed
+	case made && a.RulesDiffer:
+		return RulesDiffer
+	}
+	return Same
 }

@@ -53,6 +53,9 @@ func TestApps(t *testing.T) {
 			for _, a := range r.Apps {
 				line := a.title() + " " + string(a.Status)
 				for _, s := range a.Settings {
+					if strings.HasPrefix(s.Key, "issuer ") {
+						continue // see TestSettings
+					}
 					line += " " + s.Key + ": " + setting(s.Old) + " → " + setting(s.New)
 				}
 				for _, c := range []struct {

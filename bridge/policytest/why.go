@@ -205,10 +205,10 @@ func (w *reasons) soloists(r Result) *soloists {
 		return s
 	}
 	s := &soloists{numbers: make([]int, len(r.App.Policy.Rules)+1)}
-	policy := r.App.Policy
+	policy := r.Test.Issuer.PolicyFor(r.App.Policy)
 	// Where all rules that match count, all are asked. A rule without conditions
 	// may be wrong there, and nobody needs to be told what it says.
-	policy.IgnoreCase, policy.Match, policy.Rules, policy.DefaultRole = r.Test.Issuer.IgnoreCase, mapping.MatchAll, nil, "any"
+	policy.Match, policy.Rules, policy.DefaultRole = mapping.MatchAll, nil, "any"
 	for i, rule := range r.App.Policy.Rules {
 		if !unconditional(rule) {
 			policy.Rules = append(policy.Rules, rule)
@@ -276,10 +276,11 @@ func (w *reasons) command(r Result) string {
 		args = append(args, "--at", r.At.UTC().Format(time.RFC3339Nano))
 	}
 	for i, arg := range args {
-		if strings.ContainsRune(arg, 0) {
-			return "" // no command line can hold it
+		word, ok := shellWord(arg)
+		if !ok {
+			return ""
 		}
-		args[i] = shellWord(arg)
+		args[i] = word
 	}
 	return strings.Join(args, " ")
 }
@@ -296,31 +297,19 @@ func claimText(v any) string {
 	return string(text)
 }
 
-// shellWord quotes a word for a POSIX shell, on one line.
-func shellWord(s string) string {
+// shellWord quotes a word for a POSIX shell, on one line; ok is false if only some
+// shells can read it so. $'...' is no way out: to dash it is a "$" and a text in
+// which \' ends the quotes, so that what follows would run.
+func shellWord(s string) (word string, ok bool) {
 	special := func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 		return !letter && !strings.ContainsRune("-_+./:,@%=", r)
 	}
 	switch {
 	case s != "" && s[0] != '=' && !strings.ContainsFunc(s, special):
-		return s
-	case wording.Visible(s) == s:
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+		return s, true
+	case wording.Visible(s) != s:
+		return "", false
 	}
-	var b strings.Builder
-	b.WriteString("$'")
-	for _, r := range s {
-		switch {
-		case r == '\'' || r == '\\':
-			b.WriteString(`\` + string(r))
-		case wording.Visible(string(r)) == string(r):
-			b.WriteRune(r)
-		default:
-			for _, c := range []byte(string(r)) {
-				fmt.Fprintf(&b, `\%03o`, c)
-			}
-		}
-	}
-	return b.String() + "'"
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'", true
 }

@@ -234,29 +234,70 @@ func TestExplainCommandNamesTheIssuer(t *testing.T) {
 func TestShellWordsRunNothing(t *testing.T) {
 	words := []string{
 		"plain", "=", "=ls", "a=b", "", "-x", "~", "a b", "it's", `"$HOME"`, "$(id)", "`id`", "a;b", "a&b|c>d<e", "{a,b}", "*?[a]", "!x", "#x",
-		`\n`, `\'`, "a\nb", "\x1b[31m\\'$(id)", "\u202eé\u2028x", "é", "it's\ta tab'",
+		`\n`, `\'`, "é", "it's ''quoted''", `x\'; echo PWNED #`, `$'x'`,
 	}
-	if got := shellWord("=ls"); got != "'=ls'" {
+	if got, _ := shellWord("=ls"); got != "'=ls'" {
 		t.Errorf("%s is a path to some shells", got)
 	}
-	for _, w := range words {
-		if quoted := shellWord(w); strings.ContainsAny(quoted, "\n\x1b\u202e") || wording.Visible(quoted) != quoted {
-			t.Errorf("%q is not one printable line: %q", w, quoted)
+	for _, name := range []string{"sh", "dash", "bash", "zsh"} {
+		t.Run(name, func(t *testing.T) {
+			shell, err := exec.LookPath(name)
+			if err != nil {
+				t.Skip("no such shell to ask")
+			}
+			var line strings.Builder
+			for _, w := range words {
+				quoted, ok := shellWord(w)
+				if !ok || wording.Visible(quoted) != quoted {
+					t.Errorf("%q is not one printable line: %q", w, quoted)
+				}
+				line.WriteString(" " + quoted)
+			}
+			out, err := exec.Command(shell, "-c", `printf '%s\0'`+line.String()).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Join(words, "\x00")+"\x00", string(out)); diff != "" {
+				t.Errorf("words (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What cannot be seen can only be written with $'...', in which dash ends the
+// quotes where bash does not: for "x\t'; echo PWNED #" it ran what follows.
+func TestNoCommandThatShellsReadDifferently(t *testing.T) {
+	for _, w := range []string{"a\nb", "x\t'; echo PWNED #", "\x1b[31m\\'$(id)", "\u202eé", "a\x00b"} {
+		if quoted, ok := shellWord(w); ok || quoted != "" {
+			t.Errorf("%q is written %s", w, quoted)
 		}
 	}
-	shell, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash to ask")
-	}
-	var line strings.Builder
-	for _, w := range words {
-		line.WriteString(" " + shellWord(w))
-	}
-	out, err := exec.Command(shell, "-c", `printf '%s\0'`+line.String()).Output()
+	const policy = `
+[issuer.pomerium]
+jwks_url = "https://x.example.com/jwks.json"
+[app.wiki]
+host = "wiki.example.com"
+upstream = "http://127.0.0.1:3001"
+adapter = "remote-user"
+[[app.wiki.rule]]
+role = "Admin"
+groups = ["a"]
+[[app.wiki.test]]
+groups = ["x\t'; echo PWNED #"]
+want = "Admin"
+[[app.wiki.test]]
+groups = ["x"]
+want = "Admin"
+`
+	c, err := config.ParsePolicy("ssobridge.toml", []byte(policy))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.Join(words, "\x00")+"\x00", string(out)); diff != "" {
-		t.Errorf("words (-want +got):\n%s", diff)
+	w := newReasons("ssobridge.toml", false)
+	for i, app := 0, c.Apps[0]; i < 2; i++ {
+		r := Result{TestResult: app.RunTest(i, time.Now())}
+		if got := w.command(r); (got == "") != (i == 0) {
+			t.Errorf("test %d: %q", i+1, got)
+		}
 	}
 }

@@ -36,12 +36,23 @@ With it, the people of a file are asked about:
   JSON lines  objects with email, subject, name, groups (a list) and claims (an
               object); other members, such as those of a log, do not matter
 
-Whoever is there several times counts once.
+Whoever is there several times counts once. They are asked about as explain does:
+with the claims that an assertion of each of the app's issuers would have, and as
+"subject-not-given" if the file has no subject.
 
-Compared are decisions (roles and attributes), and each app's name, host, upstream,
-audience, issuers and adapter. Apps are compared by name, and one that was renamed
-by its host. Not compared are keys, and what adapters send. Keys and certificates
-that the files name are not read.
+Compared are decisions (roles and attributes) and, for each app: its name, host,
+upstream and other keys; its issuers, with where their keys are from and what must
+be in an assertion; its adapter, with the options of an [adapter.NAME]. Apps are
+compared by name, and one that was renamed by its host.
+
+Nobody made up proves that rules do the same: rules that do not say the same count
+as a change, even if no made-up person shows how. For the people of a file it is
+only said that they differ. Rules that compare "now" with something else than a
+written time are noted, and count as a change: they may decide otherwise later.
+
+Not compared are what is in the files of keys, certificates and secrets, or behind
+the URLs of keys, what the presets of another version of ssobridge send, [server],
+and policy tests.
 
 Exit code 1 means that something changes, if --fail-on-change asks for it.`,
 		Example: `  git worktree add ../main main
@@ -60,7 +71,7 @@ Exit code 1 means that something changes, if --fail-on-change asks for it.`,
 	flags.StringVar(&f.at, "at", "", "compare from this `TIME` on, such as 2027-01-31T18:00:00Z; default: now")
 	flags.StringVar(&f.format, "format", "text", "output `FORMAT`: text, markdown or json")
 	flags.IntVar(&f.limit, "limit", 10, "list at most `N` kinds of change, and people of each; 0: all; json lists all kinds, and 100 people by default")
-	flags.BoolVar(&f.failOnChange, "fail-on-change", false, "exit code 1 if anything changes, be it only an app's upstream")
+	flags.BoolVar(&f.failOnChange, "fail-on-change", false, "exit code 1 if anything changes, be it only an app's upstream, or rules of which no made-up person shows how")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if f.format == "json" && !flags.Changed("limit") {
 			f.limit = 100
