@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -55,6 +56,11 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	app.metrics.Decided(b.now().Sub(start))
+	if to := granted.output.Redirect; to != "" {
+		redirect(w, r, to)
+		app.metrics.Allowed()
+		return
+	}
 	proxy.DropForeignUpgrade(r)
 	failed := false
 	app.upstream.Serve(w, r,
@@ -105,7 +111,9 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	default:
 		return nil, &refusal{reason: reasonNoRole, principal: p}
 	}
-	output, err := app.adapt(r.Context(), adapter.Input{Principal: p, Decision: decision, Request: r, Time: now})
+	output, err := app.adapt(r.Context(), adapter.Input{
+		Principal: p, Decision: decision, Request: r, Time: now, SignIn: app.signsIn(r),
+	})
 	if err != nil {
 		ref := refusalOf(err)
 		ref.principal, ref.decision = p, decision
@@ -154,6 +162,9 @@ func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, erro
 		if err := c.Valid(); err != nil || !a.owned.hasCookie(c.Name) {
 			return adapter.Output{}, &adaptError{fmt.Errorf("cookie %s is not owned, or not valid", c.Name)}
 		}
+	}
+	if in.SignIn != (out.Redirect != "") { // or the app would be asked for what is below ownPath
+		return adapter.Output{}, &adaptError{errors.New("an answer to a question that was not asked, or none to one that was")}
 	}
 	return out, nil
 }

@@ -44,6 +44,9 @@ type Explanation struct {
 	// Header is what the upstream receives, Cookies likewise.
 	Header  map[string]HeaderValue `json:"headers"`
 	Cookies []string               `json:"cookies"`
+	// SignIn is what the app is told when it asks by way of the browser; null: it
+	// never does.
+	SignIn map[string]HeaderValue `json:"sign_in,omitempty"`
 	// NotSent are headers that the upstream does not receive for this person,
 	// with the reason.
 	NotSent map[string]string `json:"not_sent"`
@@ -152,6 +155,11 @@ func (e *Explanation) adapt(ctx context.Context, a *config.App, in adapter.Input
 	in.Request = &http.Request{Method: http.MethodGet, Host: a.Host, URL: &url.URL{Path: "/"}, Header: http.Header{}}
 	app := &App{adapter: a.Adapter, owned: ownedNames(a)}
 	out, err := app.adapt(ctx, in)
+	signs, asks := a.Adapter.(adapter.SignIn)
+	var fields map[string][]string
+	if err == nil && asks {
+		fields, err = signs.SignedFields(in)
+	}
 	if err != nil {
 		if adapting, ok := errors.AsType[*adaptError](err); ok {
 			err = adapting.err
@@ -173,6 +181,12 @@ func (e *Explanation) adapt(ctx context.Context, a *config.App, in adapter.Input
 	}
 	for _, c := range out.Cookies {
 		e.Cookies = append(e.Cookies, c.Name)
+	}
+	if asks {
+		e.SignIn = make(map[string]HeaderValue, len(fields))
+		for name, values := range fields {
+			e.SignIn[name] = values
+		}
 	}
 	if o, ok := a.Adapter.(omitter); ok {
 		maps.Copy(e.NotSent, o.Omitted(ctx, in))

@@ -8,15 +8,16 @@ import (
 // ownPath is where the bridge answers by itself, on every host: nothing below it
 // is ever asked of an app. What adapters publish is at ownPath on their app's
 // host and, for the app itself, which reaches the bridge by another name, at
-// ownPath + "app/NAME/" on any.
+// ownPath + "app/NAME/" on any. Where an adapter answers its app's questions is on
+// the app's host only, and needs an identity.
 const ownPath = "/.ssobridge/"
 
-// serveOwn answers a request below ownPath; app is nil if there is none for the
-// host. It needs no identity and gives nothing away: adapters publish what is for
-// everybody.
+// serveOwn answers a request below ownPath, but for one that asks who somebody is;
+// app is nil if there is none for the host. It needs no identity and gives nothing
+// away: adapters publish what is for everybody.
 func (s *Snapshot) serveOwn(w http.ResponseWriter, r *http.Request, app *App) (served bool) {
 	path, own := strings.CutPrefix(r.URL.Path, ownPath)
-	if !own || r.URL.Opaque != "" {
+	if !own || r.URL.Opaque != "" || app.signsIn(r) {
 		return false
 	}
 	name := ""
@@ -37,4 +38,26 @@ func (s *Snapshot) serveOwn(w http.ResponseWriter, r *http.Request, app *App) (s
 	}
 	h.ServeHTTP(w, r)
 	return true
+}
+
+// signsIn reports whether a request is at the adapter's SignInPath.
+func (a *App) signsIn(r *http.Request) bool {
+	if a == nil || a.signInPath == "" {
+		return false
+	}
+	path, own := strings.CutPrefix(r.URL.Path, ownPath)
+	return own && path == a.signInPath
+}
+
+// redirect sends a browser back to the app with what the adapter answered. Whoever
+// has the address is the person to the app, so nothing may keep it or pass it on,
+// and the body does not repeat it.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	leaveBody(w, r)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Location", to)
+	w.WriteHeader(http.StatusFound)
 }

@@ -64,6 +64,8 @@ type App struct {
 	owned    names
 	upstream *proxy.Upstream
 	metrics  *telemetry.App
+	// signInPath is adapter.SignIn's; empty: none.
+	signInPath string
 }
 
 // Build makes a snapshot of a configuration. It opens no connection.
@@ -98,6 +100,10 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	signInPath := ""
+	if s, ok := a.Adapter.(adapter.SignIn); ok {
+		signInPath = s.SignInPath()
+	}
 	return &App{
 		name:    a.Name,
 		host:    NormalizeHost(a.Host),
@@ -112,6 +118,8 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 			Log:            d.Log,
 		},
 		metrics: d.Metrics.App(a.Name),
+
+		signInPath: signInPath,
 	}, nil
 }
 

@@ -27,6 +27,7 @@ const (
 	reasonNoRole              = "no_role"
 	reasonDenied              = "denied_by_rule"
 	reasonUnsendable          = "identity_unsendable"
+	reasonSignIn              = "sign_in_refused"
 	reasonAdapter             = "adapter_failed"
 	reasonPanic               = "panic"
 	reasonUpstreamUnreachable = "upstream_unreachable"
@@ -51,6 +52,8 @@ func refusalOf(err error) *refusal {
 		return &refusal{reason: string(verifyErr.Reason), err: verifyErr.Err}
 	case errors.Is(err, adapter.ErrUnsendable):
 		return &refusal{reason: reasonUnsendable, err: err}
+	case errors.Is(err, adapter.ErrBadSignIn):
+		return &refusal{reason: reasonSignIn, err: err}
 	case errors.As(err, &adaptErr):
 		return &refusal{reason: reasonAdapter, err: err}
 	default:
@@ -86,6 +89,9 @@ func answerFor(reason string) answer {
 	case reasonUnsendable:
 		return answer{http.StatusForbidden, telemetry.Refused, "identity_unsendable", "This app cannot take your identity",
 			"You are signed in, but your account lacks something that this app needs, or has characters that it cannot read. Ask whoever runs this app."}
+	case reasonSignIn:
+		return answer{http.StatusBadRequest, telemetry.Refused, "sign_in_refused", "This sign-in cannot be continued",
+			"The app did not send you here, or did so in another way than expected. Go back to the app and sign in again; if that does not help, ask whoever runs it."}
 	case reasonUpstreamUnreachable:
 		return answer{http.StatusBadGateway, telemetry.Failed, "upstream_unreachable", "The app is not answering",
 			"The app behind this address cannot be reached. Try again in a moment."}

@@ -61,6 +61,8 @@ type Input struct {
 	Request *http.Request
 	// Time is when the request is being answered.
 	Time time.Time
+	// SignIn: the request is at the adapter's SignInPath.
+	SignIn bool
 }
 
 // Output is what the app shall receive.
@@ -70,6 +72,9 @@ type Output struct {
 	Header http.Header
 	// Cookies go to the app with this request.
 	Cookies []*http.Cookie
+	// Redirect is where the browser is sent with the answer, for Input.SignIn and
+	// for no other request. It is for the person only: nothing may print it.
+	Redirect string
 }
 
 // Options are a kind's options as a preset or [adapter.NAME] writes them:
@@ -130,6 +135,26 @@ type Publisher interface {
 	Public() map[string]http.Handler
 }
 
+// SignIn is an [Adapter] whose app asks who somebody is by sending the browser to
+// the bridge, and reads the answer in the address that it comes back to.
+type SignIn interface {
+	// SignInPath returns where that is, below the bridge's own path on the app's
+	// host. Such a request is verified and mapped as every other, and is answered
+	// with Output.Redirect; it never reaches the app.
+	SignInPath() string
+	// SignedFields returns what the answer would say of the person, for people to
+	// read: without the signature, it is no use to the app. Its errors are Adapt's.
+	SignedFields(in Input) (map[string][]string, error)
+}
+
+// SecretSharer is an [Adapter] that signs with a secret that its app has too, in a
+// form that need not say which app it is for: no two apps may have the same.
+type SecretSharer interface {
+	// SharesSecret reports whether other is one, too, and has the same secret.
+	// Adapters that do not serve know none.
+	SharesSecret(other Adapter) bool
+}
+
 // OptionError is one wrong option.
 type OptionError struct {
 	// Key is the option's path below the preset: "header.X-Webauth-User.from".
@@ -145,3 +170,7 @@ func (e *OptionError) Error() string { return fmt.Sprintf("%s: %s", e.Key, e.Pro
 // holds characters that would break out of its place). The person is refused;
 // the bridge itself is in order.
 var ErrUnsendable = errors.New("identity cannot be sent to this app")
+
+// ErrBadSignIn is wrapped by the errors of Adapt that say: what the browser brought
+// to SignInPath is not what the app sends people there with.
+var ErrBadSignIn = errors.New("not a sign-in request of this app")

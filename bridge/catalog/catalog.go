@@ -141,7 +141,7 @@ func (e *Entry) NeedsInWords() []string {
 	for _, key := range slices.Sorted(maps.Keys(e.Needs)) {
 		entries, isTable := e.Needs[key].(map[string]any)
 		switch {
-		case isTable:
+		case isTable && !isPlace(entries):
 			for _, name := range slices.Sorted(maps.Keys(entries)) {
 				names = append(names, key+"."+name)
 			}

@@ -114,7 +114,7 @@ func TestExamples(t *testing.T) {
 			if len(files) != len(d.Example.Files) {
 				t.Errorf("the example names %q, and its files are %+v", files, d.Example.Files)
 			}
-			if len(d.Example.Received) == 0 || len(d.Sends) == 0 {
+			if len(d.Example.Received)+len(d.Example.SignIn) == 0 || len(d.Sends) == 0 {
 				t.Errorf("the app receives %q, and is said to receive %+v", d.Example.Received, d.Sends)
 			}
 			checkSends(t, d)
@@ -154,8 +154,9 @@ func checkSends(t *testing.T, d *catalog.Description) {
 // what to add, which is what the example adds.
 func TestNeeds(t *testing.T) {
 	want := map[string][]string{
-		"bearer": {"keys"}, "elasticsearch": {"header.Authorization"}, "gitea": {"domains"}, "grafana-jwt": {"keys"},
+		"bearer": {"keys"}, "discourse": {"secret"}, "elasticsearch": {"header.Authorization"}, "gitea": {"domains"}, "grafana-jwt": {"keys"},
 		"hasura": {"keys"}, "jenkins-jwt": {"keys"}, "kubernetes": {"header.Authorization"}, "mediawiki": {"domains"},
+		"metabase":  {"secret"},
 		"postgrest": {"keys"},
 	}
 	got := map[string][]string{}
@@ -257,7 +258,7 @@ func TestStartProblems(t *testing.T) {
 		{catalog.StartFrom, "gitea", "gitea", `"gitea" is a preset: choose another name, such as: ssobridge adapters new our-gitea --from gitea`},
 		{catalog.StartFrom, "ours", "gitae", `no preset is called "gitae": did you mean "gitea"?`},
 		{catalog.StartKind, "ours", "header", `no kind is called "header": did you mean "headers"?`},
-		{catalog.StartKind, "ours", "", `no kind is called "": there are "headers" and "jwt"`},
+		{catalog.StartKind, "ours", "", `no kind is called "": there are "headers", "jwt" and "sso"`},
 	} {
 		if _, err := tt.start(tt.name, tt.basis); err == nil || err.Error() != tt.want {
 			t.Errorf("%q from %q: %v, want %s", tt.name, tt.basis, err, tt.want)
@@ -292,7 +293,7 @@ rule = [{ role = "user", groups = ["g"] }]
 		if left := anyHost.FindAllString(d.Setup, -1); left != nil {
 			t.Errorf("%s: hosts that are not the app's: %q", p.Name, left)
 		}
-		if strings.Contains(d.Setup, ".ssobridge/") && (!strings.Contains(d.Setup, "http://127.0.0.1:8443/.ssobridge/app/zz-app/") ||
+		if strings.Contains(d.Setup, ".ssobridge/app/") && (!strings.Contains(d.Setup, "http://127.0.0.1:8443/.ssobridge/app/zz-app/") ||
 			!regexp.MustCompile(`aud(?:ience)?\b.*zz-app`).MatchString(d.Setup)) {
 			t.Errorf("%s: keys and audience are not the app's:\n%s", p.Name, d.Setup)
 		}
@@ -402,7 +403,7 @@ func TestJSON(t *testing.T) {
 	for _, p := range presets(t) {
 		i := slices.IndexFunc(read.Presets, func(m map[string]any) bool { return m["name"] == p.Name })
 		options, _ := read.Presets[i]["options"].(map[string]any)
-		if options["header"] == nil {
+		if options["header"] == nil && options["fields"] == nil {
 			t.Errorf("%s: options %v", p.Name, options)
 		}
 	}

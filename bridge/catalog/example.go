@@ -25,6 +25,8 @@ type Example struct {
 	Roles    []string                      `json:"roles"`
 	Received map[string]bridge.HeaderValue `json:"received"`
 	Cookies  []string                      `json:"cookies"`
+	// SignIn is what the app is told when it asks by way of the browser.
+	SignIn map[string]bridge.HeaderValue `json:"sign_in,omitempty"`
 }
 
 // File is a file that a configuration names.
@@ -60,7 +62,7 @@ func newExample(ctx context.Context, p *config.Preset, app *config.App) (*Exampl
 	if !x.Allowed() {
 		return nil, fmt.Errorf("the example for %q: %s", p.Name, x.Summary)
 	}
-	e.Roles, e.Received, e.Cookies = x.Roles, x.Header, list(x.Cookies)
+	e.Roles, e.Received, e.Cookies, e.SignIn = x.Roles, x.Header, list(x.Cookies), x.SignIn
 	return e, nil
 }
 

@@ -15,7 +15,7 @@ func tomlLines(table map[string]any) []string {
 	var lines []string
 	for _, key := range tomlOrder(table) {
 		entries, is := table[key].(map[string]any)
-		if !is {
+		if !is || isPlace(entries) {
 			lines = append(lines, tomlKey(key)+" = "+tomlValue(table[key]))
 			continue
 		}
@@ -24,6 +24,13 @@ func tomlLines(table map[string]any) []string {
 		}
 	}
 	return lines
+}
+
+// isPlace reports whether a table says where a secret or a key is.
+func isPlace(table map[string]any) bool {
+	_, file := table["file"].(string)
+	_, env := table["env"].(string)
+	return len(table) == 1 && (file || env)
 }
 
 // first are the keys that people look for first; the others follow by name.

@@ -27,7 +27,7 @@ but for files that it names.`,
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the `PRESET` to start from; default: none")
-	cmd.Flags().StringVar(&kind, "kind", "headers", "the `KIND` of one from scratch: headers or jwt")
+	cmd.Flags().StringVar(&kind, "kind", "headers", "the `KIND` of one from scratch: headers, jwt or sso")
 	cmd.MarkFlagsMutuallyExclusive("from", "kind")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		start, basis := catalog.StartKind, kind

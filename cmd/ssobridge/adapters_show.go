@@ -196,6 +196,8 @@ func printSends(p *printer, d *catalog.Description) {
 		switch s.In {
 		case "claim":
 			name = "  claim " + name
+		case "field":
+			name = "  field " + name
 		case "cookie":
 			name = "cookie " + name
 		}
@@ -233,4 +235,5 @@ func printExample(p *printer, e *catalog.Example) {
 	for _, name := range e.Cookies {
 		p.printf("  cookie %s\n", name)
 	}
+	printSignIn(p, e.SignIn)
 }

@@ -97,8 +97,24 @@ func printReceived(p *printer, e *bridge.Explanation) {
 	for _, name := range e.Cookies {
 		p.printf("  cookie %s\n", name)
 	}
+	printSignIn(p, e.SignIn)
 	for _, name := range slices.Sorted(maps.Keys(e.NotSent)) {
 		p.paragraph("  ", fmt.Sprintf("%s: not sent: %s", name, e.NotSent[name]))
+	}
+}
+
+// printSignIn prints what an app is told by way of the browser.
+func printSignIn(p *printer, fields map[string]bridge.HeaderValue) {
+	if fields == nil {
+		return
+	}
+	p.printf("  nothing with requests; when it sends the browser to ask, a signed answer:\n")
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		quoted := make([]string, len(fields[name]))
+		for i, value := range fields[name] {
+			quoted[i] = wording.Visible(value)
+		}
+		p.printf("    %s: %s\n", wording.Visible(name), strings.Join(quoted, ", "))
 	}
 }
 

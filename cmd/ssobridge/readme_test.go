@@ -120,6 +120,8 @@ func TestReadmeTOML(t *testing.T) {
 				role := "reader"
 				if strings.Contains(text, `extends = "grafana`) {
 					role = "Viewer"
+				} else if strings.Contains(text, `extends = "discourse`) {
+					role = "user"
 				}
 				text += fmt.Sprintf(app, name, role)
 			}
@@ -209,7 +211,7 @@ func TestReadmeCommands(t *testing.T) {
 					// This is it.
 				case line == "go run ./cmd/ssobridge demo":
 					demoStarts(t)
-				case c.args[0] == "openssl":
+				case c.args[0] == "openssl" || c.args[0] == "chmod":
 					openssl(t, t.TempDir())
 				case c.args[0] == "ssobridge":
 					dir := t.TempDir()

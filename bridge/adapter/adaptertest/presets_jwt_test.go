@@ -53,6 +53,14 @@ func publicAppKey() *jose.JSONWebKey {
 	return &key
 }
 
+// read reads what is in a token, or in an answer.
+func (p preset) read(header, value string) ([]adaptertest.Part, bool) {
+	if p.Kind == "sso" {
+		return p.readAnswer(header, value)
+	}
+	return p.readToken(header, value)
+}
+
 // readToken reads a token as the app does.
 func (p preset) readToken(header, value string) ([]adaptertest.Part, bool) {
 	text, _, is := p.token(header, value)

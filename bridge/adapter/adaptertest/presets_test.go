@@ -38,6 +38,8 @@ type preset struct {
 	Roles  []string
 	Header any // a table of headers, or of kind jwt the name of one
 	Prefix string
+	// Protocol is that of kind sso.
+	Protocol string
 }
 
 // headers are what a preset of kind headers sends.
@@ -71,6 +73,9 @@ func (p preset) role() string {
 func (p preset) options() string {
 	if p.Kind == "jwt" {
 		return `keys = [{ file = "app.key" }]`
+	}
+	if p.Kind == "sso" {
+		return `secret = { file = "app.secret" }`
 	}
 	for _, h := range p.headers() {
 		if h["from"] == "email_local" {
@@ -147,7 +152,7 @@ rule     = [{ role = %q }]
 extends = %q
 %s
 `, table.role(), p.Name, table.options())
-	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": []byte(appKey)} {
+	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": []byte(appKey), "app.secret": []byte(appSecret)} {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(file), name), data, 0o600); err != nil {
 			tb.Fatal(err)
 		}
@@ -156,7 +161,7 @@ extends = %q
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return c.Apps[0].Adapter
+	return table.signingIn(c.Apps[0].Adapter)
 }
 
 func allPresets(t *testing.T) []config.Preset {
@@ -178,7 +183,7 @@ func TestPresets(t *testing.T) {
 				split = table.split
 			}
 			adaptertest.Run(t, func(tb testing.TB) adapter.Adapter { return open(tb, p) },
-				adaptertest.Options{Role: table.role(), Split: split, Read: table.readToken})
+				adaptertest.Options{Role: table.role(), Split: split, Read: table.read})
 		})
 	}
 }
@@ -242,6 +247,8 @@ func TestPresetGolden(t *testing.T) {
 					for _, value := range out.Header[header] {
 						if token, is := readPreset(t, preset).openToken(header, value); is {
 							value = token
+						} else if answer, is := readPreset(t, preset).openAnswer(header, value); is {
+							value = answer
 						} else if slices.Contains(owned.Secrets, header) {
 							value = adapter.HiddenSecret
 						}

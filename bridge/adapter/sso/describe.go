@@ -1,0 +1,84 @@
+package sso
+
+import (
+	"cmp"
+	_ "embed" // of start.toml
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+)
+
+var _ adapter.Describer = (*Options)(nil)
+
+//go:embed start.toml
+var start string
+
+// Summary says what the kind is for.
+func (*Options) Summary() string {
+	return "a signed answer to apps that send browsers here to ask who somebody is"
+}
+
+// Start returns an adapter to start one's own from.
+func (*Options) Start() string { return start }
+
+// Sends lists what carries the answer, and the fields in it by name.
+func (o *Options) Sends() []adapter.Sent {
+	p := protocols[o.Protocol]
+	if p == nil {
+		return nil
+	}
+	answer := adapter.Sent{In: "address", Name: cmp.Or(o.ReturnURL, p.returnPath), Source: "a signed answer", How: o.describeAnswer()}
+	fields := maps.Clone(o.Fields)
+	if fields == nil {
+		fields = make(map[string]Field, 1)
+	}
+	if _, has := fields[p.subject]; !has {
+		fields[p.subject] = Field{From: "subject"}
+	}
+	sent := []adapter.Sent{answer}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if slices.Contains(o.Omit, name) {
+			continue
+		}
+		f := fields[name]
+		f.Required = f.Required || name == p.subject || slices.Contains(p.required, name)
+		s := adapter.Sent{In: "field", Name: name, Role: f.source().SendsRoles()}
+		if f.Const != "" {
+			s.Source = fmt.Sprintf("always %q", f.Const)
+		} else {
+			s.Source, s.How = f.source().Describe(), f.describe()
+		}
+		sent = append(sent, s)
+	}
+	return sent
+}
+
+func (o *Options) describeAnswer() []string {
+	how := []string{"to questions at /.ssobridge/" + o.signInPath()}
+	if o.Protocol != "jwt" {
+		return append(how, "with the app's nonce")
+	}
+	how = append(how, "iss "+cmp.Or(o.Issuer, defaultIssuer), "aud "+cmp.Or(o.Audience, "the app's name"))
+	lifetime := cmp.Or(o.Lifetime, defaultLifetime).String()
+	if strings.HasSuffix(lifetime, "m0s") {
+		lifetime = strings.TrimSuffix(lifetime, "0s")
+	}
+	return append(how, "good for "+lifetime+" at most")
+}
+
+func (f *Field) describe() []string {
+	how := f.words().Describe(f.source())
+	if f.Type != "" {
+		how = append(how, "as a "+f.Type)
+	}
+	if f.Required || f.source().SendsRoles() {
+		how = append(how, "required")
+	}
+	if f.Unsendable == "omit" {
+		how = append(how, "what cannot be written is left out")
+	}
+	return how
+}
