@@ -106,7 +106,7 @@ func (e *Explanation) obstacle() string {
 // askUnasked asks the rules of steps that earlier ones have kept from being
 // asked, as if each were alone, and notes what fails.
 func (v Visit) askUnasked(steps []Step, at time.Time) error {
-	alone := mapping.Policy{Lists: v.App.Policy.Lists, Match: mapping.MatchAll, IgnoreCase: v.Issuer.IgnoreCase}
+	alone := v.Issuer.PolicyFor(mapping.Policy{Lists: v.App.Policy.Lists, Match: mapping.MatchAll})
 	var unasked []*Step
 	for i := range steps {
 		if s := &steps[i]; s.Verdict == mapping.NotReached {

@@ -145,9 +145,13 @@ func (c *compiler) rule(r *Rule) rule {
 		add("all_groups", false, []int32{n})
 	}
 	add("not_groups", true, c.groupNames(r.NotGroups, "not_groups"))
-	add("emails", false, c.namesOf(c.m.emails, r.Emails, checkEmail, "email addresses", "emails"))
-	add("not_emails", true, c.namesOf(c.m.emails, r.NotEmails, checkEmail, "email addresses", "not_emails"))
-	add("domains", false, c.namesOf(c.m.domains, r.Domains, checkDomain, "domains", "domains"))
+	email, domain, notEmail := checkTightEmail, checkTightDomain, checkEmail
+	if r.Deny {
+		email, domain, notEmail = checkEmail, checkDomain, checkTightEmail
+	}
+	add("emails", false, c.namesOf(c.m.emails, r.Emails, email, "email addresses", "emails"))
+	add("not_emails", true, c.namesOf(c.m.emails, r.NotEmails, notEmail, "email addresses", "not_emails"))
+	add("domains", false, c.namesOf(c.m.domains, r.Domains, domain, "domains", "domains"))
 	add("subjects", false, c.namesOf(c.m.subjects, r.Subjects, nil, "subjects", "subjects"))
 	if r.Claims != nil && len(r.Claims) == 0 {
 		c.fail(`empty table: name a claim, such as { department = ["support"] }, or leave the key out`, "claims")
@@ -165,7 +169,8 @@ func (c *compiler) rule(r *Rule) rule {
 		if values == nil {
 			values = []string{} // unlike other lists, this one cannot be absent
 		}
-		add("claims", false, c.namesOf(c.claim(claim), values, nil, "values", "claims", claim))
+		k := c.claim(claim)
+		add("claims", false, c.namesOf(k, values, k.checkValue, "values", "claims", claim))
 	}
 	return compiled
 }
@@ -299,10 +304,24 @@ func (c *compiler) claim(claim string) *kind {
 	i, found := slices.BinarySearchFunc(c.m.claims, claim, func(k *kind, claim string) int { return cmp.Compare(k.claim, claim) })
 	if !found {
 		k := newKind(same, matchPattern)
-		k.claim = claim
+		k.claim, k.joined = claim, !c.m.wholeTexts && mayBeJoined(claim)
 		c.m.claims = slices.Insert(c.m.claims, i, k)
 	}
 	return c.m.claims[i]
+}
+
+// mayBeJoined reports whether Pomerium may write a list as the claim. It puts these
+// itself, and who people are is theirs to choose: the name "Eve,admins" is one.
+func mayBeJoined(claim string) bool {
+	return !slices.Contains([]string{"name", "user", "iss", "aud"}, claim)
+}
+
+// checkValue says what is wrong with a value of a claim.
+func (k *kind) checkValue(written string) error {
+	if k.joined && isPattern(written) && strings.Contains(written, ",") {
+		return errors.New("is a pattern with a comma, and commas stand between items: write a pattern for an item, or the text without *")
+	}
+	return nil
 }
 
 // claimProblem says why a claim cannot be asked for under its name.

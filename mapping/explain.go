@@ -109,9 +109,10 @@ func (m *Mapper) answer(c *condition, x *person) string {
 	case "subjects":
 		return m.compared("subject", values(x.p.Subject), c, i)
 	case "claims":
-		claim := m.names[c.names[0]].kind.claim
+		kind := m.names[c.names[0]].kind
+		claim := kind.claim
 		what := "claim " + quoted(claim)
-		texts := slices.Collect(claimValues(x.p, claim))
+		texts := slices.Collect(claimValues(x.p, kind))
 		if value, ok := x.p.Claim(claim); ok && texts == nil {
 			return what + " " + nothingToCompare(claim, value)
 		}
@@ -144,6 +145,8 @@ func nothingToCompare(claim string, value any) string {
 		for _, inner := range slices.Sorted(maps.Keys(v)) {
 			return "is an object; name what is in it, such as " + quoted(claim+"."+inner)
 		}
+	case float64:
+		return "is a number too large to be told from the next one; have it written as text"
 	case []any:
 		if len(v) > 0 {
 			return "is a list without texts, numbers and booleans"

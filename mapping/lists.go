@@ -74,6 +74,7 @@ func (l listSet) known() string {
 // check reports what is wrong with the lists themselves.
 func (l listSet) check(fail func(RuleError)) {
 	told := make(map[[2]string]bool) // which uses are part of a circle that was reported
+	finite := l.finite()
 	for _, list := range slices.Sorted(maps.Keys(l)) {
 		if len(l[list]) == 0 {
 			fail(RuleError{List: list, Problem: "empty list: name its groups, or remove it"})
@@ -89,7 +90,7 @@ func (l listSet) check(fail func(RuleError)) {
 				continue
 			case !known:
 				e.Problem, e.Unknown = `no group list "`+item+`": `+l.known(), item
-			case told[[2]string{list, inner}]:
+			case finite[inner] || told[[2]string{list, inner}]:
 				continue
 			default:
 				way := l.way(inner, list)
@@ -101,6 +102,36 @@ func (l listSet) check(fail func(RuleError)) {
 			fail(e)
 		}
 	}
+}
+
+// finite returns the lists that no circle can be reached from, so that nobody
+// needs to look for one there: the lists that use none, those that use only these,
+// and so on.
+func (l listSet) finite() map[string]bool {
+	finite, uses, usedBy := make(map[string]bool, len(l)), make(map[string]int), make(map[string][]string)
+	var ready []string
+	for list, items := range l {
+		for _, item := range items {
+			if inner, isList := strings.CutPrefix(item, "@"); isList && l[inner] != nil {
+				uses[list]++
+				usedBy[inner] = append(usedBy[inner], list)
+			}
+		}
+		if uses[list] == 0 {
+			ready = append(ready, list)
+		}
+	}
+	for len(ready) > 0 {
+		list := ready[len(ready)-1]
+		ready = ready[:len(ready)-1]
+		finite[list] = true
+		for _, by := range usedBy[list] {
+			if uses[by]--; uses[by] == 0 {
+				ready = append(ready, by)
+			}
+		}
+	}
+	return finite
 }
 
 // circle says that lists use each other in turn, and notes which.

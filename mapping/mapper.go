@@ -22,6 +22,7 @@ type Mapper struct {
 	lists                             map[string]int32 // the numbers of lists that rules use
 	groups, emails, domains, subjects *kind
 	claims                            []*kind // sorted by claim
+	wholeTexts                        bool    // Policy.WholeTexts
 
 	people sync.Pool // of *person
 }
@@ -60,6 +61,7 @@ func newMapper(p Policy) *Mapper {
 		emails:      newKind(foldEmail, matchEmail),
 		domains:     newKind(LowerASCII, matchPattern),
 		subjects:    newKind(same, matchPattern),
+		wholeTexts:  p.WholeTexts,
 	}
 	m.people.New = func() any {
 		return &person{
@@ -251,4 +253,10 @@ func (m *Mapper) Attributes() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// AsksForTime reports whether the expression of some rule asks for now, so that
+// decisions may change at times that no rule's After or Until says.
+func (m *Mapper) AsksForTime() bool {
+	return slices.ContainsFunc(m.rules, func(r rule) bool { return r.when != nil && r.when.timed })
 }

@@ -30,6 +30,9 @@ type Policy struct {
 	// for identity providers that write them now so, now otherwise. Letters
 	// beyond ASCII stay different: among them are some that only look alike.
 	IgnoreCase bool
+	// WholeTexts takes a text in a claim as one value even if it has commas, for
+	// issuers whose lists are lists; see [Rule.Claims].
+	WholeTexts bool
 }
 
 // Match says which of the rules that match decide.
@@ -71,7 +74,9 @@ type Rule struct {
 	// Emails: the person's email is one of these. The domain's case does not
 	// matter (RFC 5321 §2.4), the local part's does. A "*" does not reach across
 	// the "@", except that "*" alone is every email. Text that is not of the
-	// form local@domain is no email.
+	// form local@domain is no email. Where it lets somebody in, a pattern of
+	// domains is "*" or ends in a dot and what stands behind it: "*corp.example"
+	// is evilcorp.example, too.
 	Emails []string `toml:"emails"`
 	// NotEmails: the person's email is none of these, or they have none.
 	NotEmails []string `toml:"not_emails"`
@@ -85,9 +90,12 @@ type Rule struct {
 	// [verifier.Principal.Claim] takes it. A value is the whole claim, an item of
 	// it if it is a JSON list, or, if it is a text with commas, what stands
 	// between them: Pomerium writes a list ["a", "b"] as the text "a,b", and
-	// nobody can tell a comma within an item from one between two. Booleans are
+	// nobody can tell a comma within an item from one between two. So a pattern
+	// is for what stands between commas only. Under [Policy.WholeTexts], and in
+	// name, user, iss and aud, a comma is a character like any other. Booleans are
 	// "true" and "false". Numbers in texts are as Pomerium writes them (1234567
-	// is 1.234567e+06), in JSON as people do.
+	// is 1.234567e+06), in JSON as people do; those from 2^53 on, of which two
+	// may look the same, only match as text.
 	Claims map[string][]string `toml:"claims"`
 	// After and Until bound the time in which the rule exists: from After on,
 	// up to but not including Until. Zero: no bound.

@@ -9,6 +9,8 @@ import (
 type kind struct {
 	// claim is the claim's name; empty for the other kinds.
 	claim string
+	// joined: a text with commas may be a list of the claim's items.
+	joined bool
 	// exact numbers the names without "*" in their normal form. Lists are not
 	// among them: nobody is in "@sre" who only has a group of that name.
 	exact map[string]int32
@@ -65,6 +67,16 @@ func (k *kind) find(text string, found func(int32)) {
 	text = k.normal(text)
 	if n, ok := k.exact[text]; ok {
 		found(n)
+	}
+	if k.joined && strings.Contains(text, ",") {
+		// A pattern must not reach from one item into the next, unless it is for
+		// whatever there is.
+		for _, p := range k.patterns.loose {
+			if strings.Trim(p, "*") == "" {
+				found(k.patterns.numbers[p])
+			}
+		}
+		return
 	}
 	k.patterns.find(text, k.match, found)
 }

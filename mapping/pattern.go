@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -45,6 +46,41 @@ func checkDomain(written string) error {
 		return errors.New(`ends in a dot, which the domain of an email does not: write "` + strings.TrimRight(written, ".") + `"`)
 	}
 	return nil
+}
+
+// checkTightEmail and checkTightDomain also refuse patterns that match domains
+// which anybody may register, where whoever matches gains something by it. Where
+// a rule only keeps more people out by them, they are fine.
+func checkTightEmail(written string) error {
+	if err := checkEmail(written); err != nil {
+		return err
+	}
+	local, domain, _ := strings.Cut(written, "@")
+	return checkTight(local+"@", domain)
+}
+
+func checkTightDomain(written string) error {
+	if err := checkDomain(written); err != nil {
+		return err
+	}
+	return checkTight("", written)
+}
+
+// checkTight wants a domain's pattern to be "*" or to end in a dot and domains
+// that it names; before is what stands before it in a pattern of emails.
+func checkTight(before, domain string) error {
+	last := strings.LastIndexByte(domain, '*')
+	fixed := domain[last+1:]
+	switch {
+	case last < 0 || strings.HasPrefix(fixed, ".") || strings.Trim(domain, "*") == "":
+		return nil
+	case strings.Trim(domain, "*.") == "":
+		return fmt.Errorf("matches every domain: write %q", before+"*")
+	case fixed == "":
+		return fmt.Errorf("also matches %s: write its domains out, each as an item of its own",
+			strings.ReplaceAll(strings.TrimSuffix(strings.ReplaceAll(domain, "*", "x"), "x")+".evil.example", "..", "."))
+	}
+	return fmt.Errorf("also matches %s: write %q, %q or both", strings.ReplaceAll(domain, "*", "evil"), before+fixed, before+"*."+fixed)
 }
 
 func isSeparator(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;", r) }

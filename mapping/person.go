@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func (m *Mapper) meet(p *verifier.Principal, at time.Time) *person {
 		m.subjects.find(p.Subject, found)
 	}
 	for _, k := range m.claims {
-		for value := range claimValues(p, k.claim) {
+		for value := range claimValues(p, k) {
 			k.find(value, found)
 		}
 	}
@@ -91,12 +92,12 @@ func (x *person) forget() {
 }
 
 // claimValues yields what a claim is matched by; see [Rule.Claims].
-func claimValues(p *verifier.Principal, claim string) func(yield func(string) bool) {
+func claimValues(p *verifier.Principal, k *kind) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
-		value, _ := p.Claim(claim)
+		value, _ := p.Claim(k.claim)
 		switch v := value.(type) {
 		case string:
-			if v == "" || !yield(v) || !strings.Contains(v, ",") {
+			if v == "" || !yield(v) || !k.joined || !strings.Contains(v, ",") {
 				return
 			}
 			for item := range strings.SplitSeq(v, ",") {
@@ -118,6 +119,10 @@ func claimValues(p *verifier.Principal, claim string) func(yield func(string) bo
 	}
 }
 
+// maxNumber is from where on several whole numbers become one float64: of two
+// organisations, either could be meant.
+const maxNumber = 1 << 53
+
 // scalar writes a claim's value as rules do; empty if they cannot.
 func scalar(v any) string {
 	switch v := v.(type) {
@@ -126,6 +131,9 @@ func scalar(v any) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case float64:
+		if math.Abs(v) >= maxNumber {
+			return ""
+		}
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return ""

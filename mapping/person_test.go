@@ -46,7 +46,7 @@ func TestNothingIsLeftOfAPerson(t *testing.T) {
 // TestAfterAPanic: a principal that makes Map panic, which the bridge turns into
 // an answer, does not show in what the next person gets.
 func TestAfterAPanic(t *testing.T) {
-	m := mustCompile(t, Policy{Rules: []Rule{{Role: "Admin", Groups: []string{"a"}}, {Role: "Viewer", When: "claims.x.exists(g, g == 1)"}}})
+	m := mustCompile(t, Policy{Rules: []Rule{{Role: "Admin", Groups: []string{"a"}}, {Role: "Viewer", When: "claims.x.exists(g, g == \"1\")"}}})
 	admin := &verifier.Principal{Groups: []string{"a"}}
 	for range 100 {
 		for _, p := range []*verifier.Principal{nil, {Groups: []string{"a"}, Claims: map[string]any{"x": []any{make(chan int)}}}} {

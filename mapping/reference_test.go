@@ -2,9 +2,11 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"math/big"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -103,7 +105,7 @@ func (r *reference) failing(rule Rule, v visit) []string {
 	check("domains", rule.Domains != nil, r.isDomain(rule.Domains, v.Person.Email))
 	check("subjects", rule.Subjects != nil, r.matches(rule.Subjects, []string{v.Person.Subject}))
 	for claim, values := range rule.Claims {
-		check("claims", true, r.matches(values, valuesOf(claimOf(v.Person.Claims, claim))))
+		check("claims", true, r.claimMatches(claim, values, claimOf(v.Person.Claims, claim)))
 	}
 	check("after", !rule.After.IsZero(), v.At.UnixNano() >= rule.After.UnixNano())
 	check("until", !rule.Until.IsZero(), v.At.UnixNano() < rule.Until.UnixNano())
@@ -206,29 +208,41 @@ func claimOf(claims map[string]any, claim string) any {
 	return nil
 }
 
-func valuesOf(claim any) []string {
+// claimMatches reports whether a claim has one of the values written.
+func (r *reference) claimMatches(name string, written []string, claim any) bool {
+	if list, isList := claim.([]any); isList {
+		return slices.ContainsFunc(list, func(item any) bool {
+			_, isList := item.([]any)
+			text, isText := item.(string)
+			if isText && strings.Contains(text, ",") {
+				return r.textMatches(name, written, text, []string{text})
+			}
+			return !isList && r.claimMatches(name, written, item)
+		})
+	}
 	switch v := claim.(type) {
 	case string:
-		return append(strings.Split(v, ","), v)
-	case []any:
-		var all []string
-		for _, item := range v {
-			if text, isText := item.(string); isText {
-				all = append(all, text)
-			} else if _, isList := item.([]any); !isList {
-				all = append(all, valuesOf(item)...)
-			}
-		}
-		return all
+		return r.textMatches(name, written, v, strings.Split(v, ","))
 	case bool:
-		if v {
-			return []string{"true"}
-		}
-		return []string{"false"}
+		return r.matches(written, []string{map[bool]string{true: "true", false: "false"}[v]})
 	case float64:
-		return []string{big.NewFloat(v).Text('f', -1)}
+		return v < 9007199254740992 && v > -9007199254740992 && r.matches(written, []string{big.NewFloat(v).Text('f', -1)})
 	}
-	return nil
+	return false
+}
+
+// textMatches reports whether a text or, where issuers join lists, one of its
+// items is among those written. No pattern is for a text of several items.
+func (r *reference) textMatches(name string, written []string, text string, items []string) bool {
+	if r.policy.WholeTexts || name == "name" || !strings.Contains(text, ",") {
+		return r.matches(written, []string{text})
+	}
+	for _, item := range items {
+		if item != text && r.matches(written, []string{item}) {
+			return true
+		}
+	}
+	return slices.Contains(written, text) || slices.Contains(written, "*")
 }
 
 // fold is how groups and the local parts of emails are compared.
@@ -314,12 +328,16 @@ var expressions = map[string]meaning{
 		}
 		return dept == any("a") || r.in("b", v.Person), nil
 	},
-	`claims.level > 2.0`: func(_ *reference, v visit) (bool, error) {
-		level, ok := v.Person.Claims["level"].(float64)
-		if !ok {
-			return false, errCannotSay
+	`double(claims.level) > 2.0`: func(_ *reference, v visit) (bool, error) {
+		switch level := v.Person.Claims["level"].(type) {
+		case float64:
+			return level > 2, nil
+		case string:
+			if number, err := strconv.ParseFloat(level, 64); err == nil {
+				return number > 2, nil
+			}
 		}
-		return level > 2, nil
+		return false, errCannotSay
 	},
 	`12 / size(email) < 4`: func(_ *reference, v visit) (bool, error) {
 		if !oneAt.MatchString(v.Person.Email) {
@@ -327,7 +345,14 @@ var expressions = map[string]meaning{
 		}
 		return 12/len(v.Person.Email) < 4, nil
 	},
-	`"admin" in claims && claims.admin == true`: func(_ *reference, v visit) (bool, error) {
-		return v.Person.Claims["admin"] == any(true), nil
+	`"admin" in claims && string(claims.admin) == "true"`: func(_ *reference, v visit) (bool, error) {
+		admin, ok := v.Person.Claims["admin"]
+		switch admin.(type) {
+		case []any, map[string]any, nil:
+			if ok {
+				return false, errCannotSay
+			}
+		}
+		return fmt.Sprint(admin) == "true", nil
 	},
 }

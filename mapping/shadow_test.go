@@ -82,11 +82,11 @@ func TestShadows(t *testing.T) {
 		{"the domain's pattern", emails("*@x"), emails("a*@x"), true},
 		{"another domain", emails("*@x"), emails("a@y"), false},
 		{"a subdomain", emails("*@x"), emails("a@y.x"), false},
-		{"a domain by pattern", emails("a@*x"), emails("a@y.x"), true},
+		{"a domain by pattern", emails("a@*.x"), emails("a@y.x"), true},
 		{"every email", emails("*"), emails("*@x"), true},
 		{"every email, written out", emails("*@*"), emails("*"), true},
 		{"every email, then people without", emails("*"), groups("a"), false},
-		{"a pattern across the at sign", emails("a*@x"), emails("a@*x"), false},
+		{"a pattern across the at sign", emails("a*@x"), emails("a@*.x"), false},
 		{"email and group", both(groups("a"), emails("*@x")), emails("a@x"), false},
 		{"a group, then group and email", groups("a"), both(groups("a"), emails("*@x")), true},
 

@@ -30,6 +30,10 @@ import (
 //
 // The pattern of matches is a literal, too: it is not for people to choose by
 // what they put into a claim.
+//
+// Claims are compared with text only, since Pomerium writes nothing else. Where an
+// issuer does, string(claims.x) == "true" and double(claims.x) > 2.0 are right for
+// either.
 const variables = `claims, domain, email, groups, name, now, subject, member("GROUP") and the functions of CEL`
 
 // memberships is what member("x") is short for, memberships["x"]. Nobody can
@@ -69,6 +73,7 @@ func literal(e ast.Expr) (string, bool) {
 type expression struct {
 	program cel.Program
 	members map[string]int32 // the names in member(...)
+	timed   bool             // it asks for now
 }
 
 // expression compiles the text of a condition; empty text is no condition.
@@ -83,6 +88,9 @@ func (c *compiler) expression(text string) *expression {
 		c.fail(problem, "when")
 		return nil
 	}
+	if len(text) > maxExpression {
+		return fail(fmt.Sprintf("is longer than %d bytes: split it up into rules, or name the groups in a list", maxExpression))
+	}
 	env, err := environment()
 	if err != nil {
 		return fail(err.Error())
@@ -93,7 +101,7 @@ func (c *compiler) expression(text string) *expression {
 	}
 	switch t := compiled.OutputType(); {
 	case t.IsExactType(cel.DynType):
-		return fail("may be a value of any type: compare it, as in claims.admin == true")
+		return fail(`may be a value of any type: compare it with text, as in claims.department == "support"`)
 	case !t.IsExactType(cel.BoolType):
 		return fail(fmt.Sprintf(`gives a value of type %s: write what is true or false, such as email.startsWith("a")`, t))
 	}
@@ -106,10 +114,12 @@ func (c *compiler) expression(text string) *expression {
 	if len(c.errs) > before {
 		return nil
 	}
-	if at, ok := madeUpPattern(compiled.NativeRep()); ok {
-		return fail(where(at, text) + ": matches takes a pattern in quotes, since whoever sets a claim could choose one that matches")
+	if problem := checkTree(compiled.NativeRep(), text); problem != "" {
+		return fail(problem)
 	}
-	e.program, err = env.Program(compiled, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(pricing{}), cel.CostLimit(maxCost))
+	e.timed = asksForTime(compiled.NativeRep().Expr())
+	e.program, err = env.Program(compiled, cel.EvalOptions(cel.OptOptimize),
+		cel.CustomDecoratorV2(chargeFirst), cel.CostTracking(pricing{}), cel.CostLimit(maxCost))
 	if err != nil {
 		return fail("a constant in it is wrong: " + err.Error() + constantHint(err))
 	}

@@ -166,7 +166,7 @@ type App struct {
 	// Mapper is Policy, compiled for people from the first of Issuers; those of
 	// the others are in MapperOf.
 	Mapper  *mapping.Mapper
-	mappers map[bool]*mapping.Mapper // by Issuer.IgnoreCase
+	mappers map[reading]*mapping.Mapper
 	// Tests are the app's policy tests.
 	Tests []Test
 	// Adapter is the adapter, opened for this app.
@@ -187,7 +187,22 @@ func (a *App) AudienceOf(i *Issuer) string {
 }
 
 // MapperOf returns the app's rules, compiled for people from i.
-func (a *App) MapperOf(i *Issuer) *mapping.Mapper { return a.mappers[i.IgnoreCase] }
+func (a *App) MapperOf(i *Issuer) *mapping.Mapper { return a.mappers[i.reading()] }
+
+// reading is how rules read the assertions of an issuer.
+type reading struct{ ignoreCase, wholeTexts bool }
+
+// reading: an issuer that is not Pomerium has lists for lists, so that a text with
+// commas is one value.
+func (i *Issuer) reading() reading { return reading{i.IgnoreCase, i.Foreign} }
+
+func (r reading) policy(p mapping.Policy) mapping.Policy {
+	p.IgnoreCase, p.WholeTexts = r.ignoreCase, r.wholeTexts
+	return p
+}
+
+// PolicyFor returns rules as they are to be compiled for people from i.
+func (i *Issuer) PolicyFor(p mapping.Policy) mapping.Policy { return i.reading().policy(p) }
 
 // Privileged reports whether a role is one to be careful with: one that the
 // adapter calls privileged or, where it does not say, one that is named like it.

@@ -173,11 +173,13 @@ func (d *decoder) mapOf(path string, v any, dst reflect.Value) {
 	if dst.IsNil() {
 		dst.Set(reflect.MakeMap(dst.Type()))
 	}
+	before := make(map[string]reflect.Value, dst.Len())
+	for _, old := range dst.MapKeys() {
+		before[foldKey(path, old.String())] = old
+	}
 	for _, key := range d.keys(path, table) {
-		for _, old := range dst.MapKeys() {
-			if foldKey(path, old.String()) == foldKey(path, key) {
-				dst.SetMapIndex(old, reflect.Value{})
-			}
+		if old, replaced := before[foldKey(path, key)]; replaced {
+			dst.SetMapIndex(old, reflect.Value{})
 		}
 		dst.SetMapIndex(reflect.ValueOf(key), d.element(joinKey(path, key), table[key], dst.Type().Elem()))
 	}

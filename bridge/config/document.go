@@ -25,6 +25,10 @@ type document struct {
 func parseDocument(name string, data []byte) (*document, *Problem) {
 	// Both parsers must count from the same byte.
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if line := tooDeep(data); line > 0 {
+		return nil, &Problem{File: name, Line: line,
+			Message: fmt.Sprintf("arrays, tables or dotted keys nest deeper than %d: nothing here needs that", maxNesting)}
+	}
 	doc := &document{name: name}
 	if _, err := toml.Decode(string(data), &doc.table); err != nil {
 		return nil, syntaxProblem(name, data, err)

@@ -48,8 +48,6 @@ const (
 	LintMalformedID = "malformed-id"
 	// LintListWithoutAt: a group is called like a list.
 	LintListWithoutAt = "list-without-at"
-	// LintLooseDomain: a pattern also matches domains that anybody may register.
-	LintLooseDomain = "loose-domain"
 	// LintEveryonePrivileged: everybody gets a privileged role.
 	LintEveryonePrivileged = "everyone-privileged"
 	// LintOpenDefault: an app with privileged roles, or that denies some people,
@@ -69,7 +67,7 @@ const (
 func lints() []string {
 	return []string{
 		LintAlikeRoles, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
-		LintListWithoutAt, LintLooseDomain, LintMalformedID, LintOpenDefault, LintShadowedRule, LintUnusedList,
+		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintShadowedRule, LintUnusedList,
 	}
 }
 
@@ -78,7 +76,7 @@ func lints() []string {
 //
 //	# ssobridge:ignore CODE: why it is meant
 func (c *Config) Warnings(now time.Time) []Warning {
-	l := &linter{config: c, now: now}
+	l := &linter{config: c, now: now, strangers: map[string]bool{}}
 	for _, a := range c.Apps {
 		l.app(a)
 	}
@@ -96,6 +94,8 @@ type linter struct {
 	config   *Config
 	now      time.Time
 	warnings []Warning
+	// strangers are the answers of holdsForStrangers.
+	strangers map[string]bool
 }
 
 func (l *linter) warn(at place, code, format string, args ...any) {

@@ -79,7 +79,7 @@ func (l *linter) spellings() map[string]*spelling {
 	}
 	exactLists := map[string]bool{}
 	for _, a := range l.config.Apps {
-		exact := slices.Contains(foldings(a.Issuers), false)
+		exact := slices.ContainsFunc(readings(a.Issuers), func(r reading) bool { return !r.ignoreCase })
 		for i := range a.Policy.Rules {
 			for _, use := range groupsOfRule(a.at.key("rule").index(i+1), &a.Policy.Rules[i]) {
 				add(use, exact)

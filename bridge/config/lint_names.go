@@ -1,13 +1,11 @@
 package config
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/wording"
-	"github.com/ssobridge/ssobridge/mapping"
 )
 
 // listsWithoutAt warns about groups that are called like a list: with the "@"
@@ -21,37 +19,6 @@ func (l *linter) listsWithoutAt(uses []groupUse) {
 				use.name, use.name, l.config.listsAt[use.name].source())
 		}
 	}
-}
-
-// looseDomains warns about patterns that somebody could register a domain for.
-func (l *linter) looseDomains(rule place, r *mapping.Rule) {
-	for i, domain := range r.Domains {
-		if text := looseDomain("", domain); text != "" {
-			l.warn(rule.key("domains").index(i+1), LintLooseDomain, "%s", text)
-		}
-	}
-	for i, email := range r.Emails {
-		local, domain, _ := strings.Cut(email, "@")
-		if text := looseDomain(local+"@", domain); text != "" {
-			l.warn(rule.key("emails").index(i+1), LintLooseDomain, "%s", text)
-		}
-	}
-}
-
-// looseDomain says what else a pattern of domains matches; before is what stands
-// before it in a pattern of emails.
-func looseDomain(before, domain string) string {
-	fixed := strings.TrimLeft(domain, "*")
-	switch {
-	case anything(domain): // which is no slip
-	case strings.HasSuffix(domain, "*"):
-		return fmt.Sprintf("%q also matches %s: write its domains out, each as an item of its own",
-			before+domain, strings.ReplaceAll(strings.TrimRight(domain, "*")+".evil.example", "..", "."))
-	case fixed != domain && !strings.HasPrefix(fixed, "."):
-		return fmt.Sprintf("%q also matches evil%s: write %q, %q or both", before+domain, strings.ReplaceAll(fixed, "*", ""),
-			before+fixed, before+"*."+fixed)
-	}
-	return ""
 }
 
 // nearlyGUID is what a GUID looks like that lacks a digit or has one too many.

@@ -3,8 +3,10 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ssobridge/ssobridge/mapping"
+	"github.com/ssobridge/ssobridge/verifier"
 )
 
 // app warns about one app's rules.
@@ -18,9 +20,6 @@ func (l *linter) app(a *App) {
 		l.groupIDs(at, r)
 		l.listsWithoutAt(groupsOfRule(at, r))
 		l.malformedIDs(groupsOfRule(at, r))
-		if !r.Deny {
-			l.looseDomains(at, r)
-		}
 	}
 	l.roleless(a)
 	l.shadows(a)
@@ -44,8 +43,8 @@ func (l *linter) expired(a *App, rule int) bool {
 // shadows warns about rules that change nothing for the people of any issuer.
 func (l *linter) shadows(a *App) {
 	var all []mapping.Shadow
-	for n, ignoreCase := range foldings(a.Issuers) {
-		shadows := a.mappers[ignoreCase].Shadows()
+	for n, r := range readings(a.Issuers) {
+		shadows := a.mappers[r].Shadows()
 		if n == 0 {
 			all = shadows
 			continue
@@ -78,9 +77,9 @@ func (l *linter) everybody(a *App) {
 	open := l.openRule(a)
 	for i := range a.Policy.Rules {
 		r := &a.Policy.Rules[i]
-		if role, ok := a.privilegedOf(r.Grants()); ok && l.forEverybody(r) && !l.expired(a, i+1) {
+		if role, ok := a.privilegedOf(r.Grants()); ok && l.forEverybody(a, r) && !l.expired(a, i+1) {
 			whom := "everybody who signs in"
-			if r.NotGroups != nil || r.NotEmails != nil {
+			if r.NotGroups != nil || r.NotEmails != nil || r.When != "" {
 				whom = "everybody whom it does not exclude"
 			}
 			l.warn(a.at.key("rule").index(i+1), LintEveryonePrivileged, "gives the privileged role %q to %s: say whom it is for", role, whom)
@@ -112,7 +111,7 @@ func (l *linter) everybody(a *App) {
 // everybody, no matter whom it excludes; 0: none does.
 func (l *linter) openRule(a *App) int {
 	for i := range a.Policy.Rules {
-		if r := &a.Policy.Rules[i]; r.Grants() != nil && l.forEverybody(r) && !l.expired(a, i+1) {
+		if r := &a.Policy.Rules[i]; r.Grants() != nil && l.forEverybody(a, r) && !l.expired(a, i+1) {
 			return i + 1
 		}
 	}
@@ -140,13 +139,44 @@ func (a *App) privilegedOf(roles []string) (string, bool) {
 
 // forEverybody reports whether a rule asks for nothing that everybody who signs
 // in does not have. Whom it excludes does not count.
-func (l *linter) forEverybody(r *mapping.Rule) bool {
-	return len(r.Claims) == 0 && r.When == "" &&
+func (l *linter) forEverybody(a *App, r *mapping.Rule) bool {
+	return !asksForClaims(r) &&
 		(r.Groups == nil || slices.ContainsFunc(r.Groups, l.anyGroup)) &&
 		!slices.ContainsFunc(r.AllGroups, func(group string) bool { return !l.anyGroup(group) }) &&
 		(r.Emails == nil || slices.ContainsFunc(r.Emails, anyEmail)) &&
 		(r.Domains == nil || slices.ContainsFunc(r.Domains, anything)) &&
-		(r.Subjects == nil || slices.ContainsFunc(r.Subjects, anything))
+		(r.Subjects == nil || slices.ContainsFunc(r.Subjects, anything)) &&
+		(r.When == "" || l.holdsForStrangers(a, r.When))
+}
+
+// asksForClaims reports whether a rule asks for more of claims than what every
+// assertion has: any issuer, audience and user.
+func asksForClaims(r *mapping.Rule) bool {
+	for claim, values := range r.Claims {
+		if !slices.Contains([]string{"iss", "aud", "user"}, claim) || !slices.ContainsFunc(values, anything) {
+			return true
+		}
+	}
+	return false
+}
+
+// holdsForStrangers reports whether, at some time of the week to come, an
+// expression is true of somebody of whom nothing is known.
+func (l *linter) holdsForStrangers(a *App, when string) bool {
+	key := joinKey(a.Name, when)
+	if holds, known := l.strangers[key]; known {
+		return holds
+	}
+	holds := false
+	m, err := mapping.Compile(mapping.Policy{Lists: l.config.lists, Rules: []mapping.Rule{{Role: "any", When: when}}})
+	if err == nil {
+		stranger := a.Describe(a.Issuers[0], &verifier.Principal{Subject: UnknownSubject, Email: "somebody@stranger.invalid"})
+		for hour := 0; !holds && (hour == 0 || m.AsksForTime() && hour < 7*24); hour++ {
+			holds = m.Map(stranger, l.now.Add(time.Duration(hour)*time.Hour)).Allowed()
+		}
+	}
+	l.strangers[key] = holds
+	return holds
 }
 
 func anything(pattern string) bool { return strings.Trim(pattern, "*") == "" }

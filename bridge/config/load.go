@@ -14,11 +14,12 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/headers"
 	"github.com/ssobridge/ssobridge/bridge/adapter/jwt"
+	"github.com/ssobridge/ssobridge/bridge/adapter/sso"
 )
 
 // maxConfigBytes bounds a configuration file, maxKeyBytes one that it names.
 const (
-	maxConfigBytes = 64 << 20
+	maxConfigBytes = 16 << 20
 	maxKeyBytes    = 1 << 20
 )
 
@@ -47,6 +48,7 @@ func builtinKinds() map[string]func() adapter.Options {
 	return map[string]func() adapter.Options{
 		"headers": headers.New,
 		"jwt":     jwt.New,
+		"sso":     sso.New,
 	}
 }
 

@@ -142,9 +142,21 @@ func sameSet(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
-// changesAfter returns when, after now, the outcome of the test becomes another;
+// changesAfter returns at which of the boundaries after now the outcome of the test
+// becomes another;
 // zero: never, as far as the bounds of rules tell.
-func (a *App) changesAfter(t Test, now time.Time) time.Time {
+func (a *App) changesAfter(t Test, now time.Time, boundaries []time.Time) time.Time {
+	before := t.problem(a.decide(t, now))
+	for _, b := range boundaries {
+		if t.problem(a.decide(t, b)) != before {
+			return b
+		}
+	}
+	return time.Time{}
+}
+
+// boundariesAfter returns the times after now at which rules begin or end, sorted.
+func (a *App) boundariesAfter(now time.Time) []time.Time {
 	var boundaries []time.Time
 	for _, r := range a.Policy.Rules {
 		for _, b := range []time.Time{r.After, r.Until} {
@@ -154,12 +166,5 @@ func (a *App) changesAfter(t Test, now time.Time) time.Time {
 		}
 	}
 	slices.SortFunc(boundaries, time.Time.Compare)
-	boundaries = slices.CompactFunc(boundaries, time.Time.Equal)
-	before := t.problem(a.decide(t, now))
-	for _, b := range boundaries {
-		if t.problem(a.decide(t, b)) != before {
-			return b
-		}
-	}
-	return time.Time{}
+	return slices.CompactFunc(boundaries, time.Time.Equal)
 }

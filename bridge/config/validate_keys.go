@@ -10,7 +10,8 @@ import (
 // app holds what is signed for it: signed with an issuer's key, it would be one
 // claim away from an assertion. Keys that are fetched are not known here.
 func (l *loader) checkOwnKeys(c *Config) {
-	for _, a := range c.Apps {
+	for n, a := range c.Apps {
+		l.checkOwnSecret(a, c.Apps[:n])
 		owner, ok := a.Adapter.(adapter.KeyOwner)
 		if !ok {
 			continue
@@ -20,6 +21,23 @@ func (l *loader) checkOwnKeys(c *Config) {
 				l.report.add(a.at.key("adapter"), "%q signs with a key of issuer.%s: whoever has a token of the app could enter others; "+
 					"make a key of its own", a.AdapterName, i.Name)
 			}
+		}
+	}
+}
+
+// checkOwnSecret keeps apps from sharing the secret that answers are signed with:
+// somebody could bring what was signed for one, where they may do much, to the
+// other.
+func (l *loader) checkOwnSecret(a *App, others []*App) {
+	sharer, ok := a.Adapter.(adapter.SecretSharer)
+	if !ok {
+		return
+	}
+	for _, other := range others {
+		if sharer.SharesSecret(other.Adapter) {
+			l.report.add(a.at.key("adapter"), "%q signs with the secret of app.%s: whoever enters one app could enter the other as well; "+
+				"make another secret, in an [adapter.NAME] of its own", a.AdapterName, other.Name)
+			return
 		}
 	}
 }

@@ -26,30 +26,32 @@ func (l *loader) compile(app place, a *App) {
 	l.checkMatch(app.key("match"), &policy)
 	// Of a policy that lost something, only what is wrong with the rest is told.
 	whole := policy.Match == a.Policy.Match && !l.report.spoiltBelow(rules) && !l.report.isSpoilt(defaultRole)
-	a.mappers = make(map[bool]*mapping.Mapper)
-	for _, ignoreCase := range foldings(a.Issuers) {
-		policy.IgnoreCase = ignoreCase
+	a.mappers = make(map[reading]*mapping.Mapper)
+	for _, r := range readings(a.Issuers) {
+		policy = r.policy(policy)
 		m, err := mapping.Compile(policy)
 		l.ruleProblems(app, err, whole)
 		if !whole || m == nil {
 			continue
 		}
-		a.mappers[ignoreCase] = m
+		a.mappers[r] = m
 		if a.Mapper == nil {
 			a.Mapper, a.Policy = m, policy
 		}
 	}
 }
 
-// foldings are the ways in which an app compares case, that of its first issuer
-// first. One that names no known issuer has its rules checked nevertheless.
-func foldings(issuers []*Issuer) []bool {
+// readings are the ways in which rules read an app's assertions, that of its first
+// issuer first. One that names no known issuer has its rules checked nevertheless.
+func readings(issuers []*Issuer) []reading {
 	if len(issuers) == 0 {
-		return []bool{false}
+		return []reading{{}}
 	}
-	ways := []bool{issuers[0].IgnoreCase}
-	if slices.ContainsFunc(issuers, func(i *Issuer) bool { return i.IgnoreCase != ways[0] }) {
-		ways = append(ways, !ways[0])
+	var ways []reading
+	for _, i := range issuers {
+		if !slices.Contains(ways, i.reading()) {
+			ways = append(ways, i.reading())
+		}
 	}
 	return ways
 }

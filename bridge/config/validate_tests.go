@@ -173,11 +173,17 @@ func (l *loader) jsonValue(at place, v any) any {
 // is good today must not keep the bridge from starting the day after a grant
 // has ended.
 func (l *loader) checkTimeless(at place, a *App) {
+	boundaries := a.boundariesAfter(l.now)
 	for i, t := range a.Tests {
 		if !t.At.IsZero() || l.report.spoiltBelow(at.index(i+1).key("at")) || t.Issuer == nil || a.MapperOf(t.Issuer) == nil {
 			continue
 		}
-		if change := a.changesAfter(t, l.now); !change.IsZero() {
+		if a.MapperOf(t.Issuer).AsksForTime() {
+			l.report.add(at.index(i+1), "a rule's when asks for now, so the decision may change and the test would keep the file from loading then: "+
+				"say when the person asks, such as at = %s", l.now.UTC().Truncate(time.Hour).Format(time.RFC3339))
+			continue
+		}
+		if change := a.changesAfter(t, l.now, boundaries); !change.IsZero() {
 			l.report.add(at.index(i+1), "the decision changes at %s, and the test would keep the file from loading then: "+
 				"say when the person asks, such as at = %s", change.UTC().Format(time.RFC3339), l.now.UTC().Truncate(time.Hour).Format(time.RFC3339))
 		}

@@ -1,0 +1,55 @@
+package config
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+)
+
+// TestTwoAppsWithOneSecret: what is signed for one app must be no use at another.
+func TestTwoAppsWithOneSecret(t *testing.T) {
+	const apps = `
+[issuer.pomerium]
+jwks_url = "https://bi.example.com/jwks.json"
+[app.bi]
+host = "bi.example.com"
+upstream = "http://127.0.0.1:1"
+adapter = "one"
+rule = [{ role = "user", groups = ["g"] }]
+[app.staging]
+host = "staging.example.com"
+upstream = "http://127.0.0.1:2"
+adapter = "two"
+rule = [{ role = "user", groups = ["g"] }]
+[adapter.one]
+extends = "metabase"
+secret = { file = "one.secret" }
+[adapter.two]
+extends = "metabase"
+secret = { file = "two.secret" }
+`
+	const one, two = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+	for _, tt := range []struct{ first, second, want string }{
+		{one, two, ""},
+		{one, one, `config.toml:12: app.staging.adapter: "two" signs with the secret of app.bi: whoever enters one app could enter the other as well; ` +
+			`make another secret, in an [adapter.NAME] of its own`},
+	} {
+		path := write(t, map[string]string{"config.toml": apps, "one.secret": tt.first, "two.secret": tt.second + "\n"})
+		_, err := Load(path)
+		var problems Problems
+		errors.As(err, &problems)
+		got := ""
+		for _, p := range problems {
+			got += p.String()
+		}
+		if tt.want != "" {
+			tt.want = filepath.Join(filepath.Dir(path), tt.want)
+		}
+		if got != tt.want {
+			t.Errorf("%v, want %s", err, tt.want)
+		}
+		if _, err := LoadPolicy(path); err != nil { // there are no secrets where a policy is reviewed
+			t.Error(err)
+		}
+	}
+}
