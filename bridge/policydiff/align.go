@@ -16,8 +16,13 @@ import (
 // because they say the same: places, the order within a condition, the names of
 // lists and rules that have ended aside.
 func sameRules(a, b *mapping.Policy, at time.Time) bool {
-	return a.Match == b.Match && a.DefaultRole == b.DefaultRole && a.IgnoreCase == b.IgnoreCase &&
+	return a.Match == b.Match && a.DefaultRole == b.DefaultRole && readAlike(a, b) &&
 		slices.Equal(ruleKeys(lasting(a, at)), ruleKeys(lasting(b, at)))
+}
+
+// readAlike reports whether two policies read assertions in the same way.
+func readAlike(a, b *mapping.Policy) bool {
+	return a.IgnoreCase == b.IgnoreCase && a.WholeTexts == b.WholeTexts
 }
 
 // lasting is the policy without the rules that have ended.
@@ -154,7 +159,7 @@ func expand(lists map[string][]string, written []string) []string {
 // match: if none of the latter matches, the same rules add up.
 func align(a, b *mapping.Policy) (oldMoved, newMoved []bool) {
 	oldMoved, newMoved = allTrue(len(a.Rules)), allTrue(len(b.Rules))
-	if a.Match != b.Match || a.IgnoreCase != b.IgnoreCase {
+	if a.Match != b.Match || !readAlike(a, b) {
 		return oldMoved, newMoved
 	}
 	at := make(map[string][]int)

@@ -108,16 +108,23 @@ func TestPeopleAreDescribedAsExplainDoes(t *testing.T) {
 	for _, tt := range []struct {
 		name, more string
 		want       []string
+		people     string
 	}{
-		{"iss", "[[rule]]\nrole = \"Admin\"\nclaims = { iss = [\"https://okta.example.com\"] }", []string{"x for people of okta: gains: deny → Admin: eve@x.test"}},
-		{"aud", "[[rule]]\nrole = \"Admin\"\nclaims = { aud = [\"x.example.com\"] }", []string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}},
-		{"aud of both", "[[rule]]\nrole = \"Admin\"\nclaims = { aud = [\"*\"] }", []string{"x: gains: deny → Admin: eve@x.test"}},
-		{"user", "[[rule]]\nrole = \"Admin\"\nwhen = 'has(claims.user)'", []string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}},
+		{"iss", "[[rule]]\nrole = \"Admin\"\nclaims = { iss = [\"https://okta.example.com\"] }", []string{"x for people of okta: gains: deny → Admin: eve@x.test"}, ""},
+		{"aud", "[[rule]]\nrole = \"Admin\"\nclaims = { aud = [\"x.example.com\"] }", []string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}, ""},
+		{"aud of both", "[[rule]]\nrole = \"Admin\"\nclaims = { aud = [\"*\"] }", []string{"x: gains: deny → Admin: eve@x.test"}, ""},
+		{"user", "[[rule]]\nrole = \"Admin\"\nwhen = 'has(claims.user)'", []string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}, ""},
 		{"a deny by subjects that are no emails", "[[rule]]\ndeny = true\nsubjects = [\"eve@x.test\"]\n[[rule]]\nrole = \"Admin\"\nemails = [\"eve@x.test\"]",
-			[]string{"x: gains: deny → Admin: eve@x.test"}},
+			[]string{"x: gains: deny → Admin: eve@x.test"}, ""},
+		{"a list in a text, which Pomerium alone writes", "[[rule]]\nrole = \"Admin\"\nclaims = { team = [\"a\"] }",
+			[]string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}, "email,claim.team\neve@x.test,\"a,b\"\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := compare(t, app("x", both, rule), app("x", both, rule+tt.more), eve)
+			people := eve
+			if tt.people != "" {
+				people = tt.people
+			}
+			r := compare(t, app("x", both, rule), app("x", both, rule+tt.more), people)
 			var got []string
 			for _, a := range r.Apps {
 				for _, line := range lines(a) {

@@ -114,7 +114,7 @@ func viewsOf(o, n *config.Config, options Options) []*view {
 	return views
 }
 
-// spelling are an app's rules for issuers that agree about upper and lower case.
+// spelling are an app's rules for issuers whose assertions are read alike.
 type spelling struct {
 	policy mapping.Policy
 	mapper *mapping.Mapper
@@ -124,9 +124,7 @@ type spelling struct {
 }
 
 func spellingFor(a *config.App, i *config.Issuer) *spelling {
-	s := &spelling{policy: a.Policy, mapper: a.MapperOf(i), app: a, issuer: i}
-	s.policy.IgnoreCase = i.IgnoreCase
-	return s
+	return &spelling{policy: i.PolicyFor(a.Policy), mapper: a.MapperOf(i), app: a, issuer: i}
 }
 
 // side is the spelling as one side of a view; of nil, one that lets nobody in.
@@ -141,12 +139,13 @@ func (s *spelling) side(options Options) side {
 	return side
 }
 
-// spellings are the one or two that an app has; with each, there is one for each
+// spellings are the few that an app has; with each, there is one for each
 // issuer, as assertions of each describe people in their own way.
 func spellings(a *config.App, each bool) []spelling {
 	var list []spelling
 	for _, i := range a.Issuers {
-		n := slices.IndexFunc(list, func(s spelling) bool { return !each && s.policy.IgnoreCase == i.IgnoreCase })
+		policy := i.PolicyFor(a.Policy)
+		n := slices.IndexFunc(list, func(s spelling) bool { return !each && readAlike(&s.policy, &policy) })
 		if n < 0 {
 			n = len(list)
 			list = append(list, *spellingFor(a, i))
