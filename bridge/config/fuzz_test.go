@@ -23,7 +23,8 @@ func FuzzLoad(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	f.Add([]byte("0=0/hunter2\xfa")) // a password without quotes
+	f.Add([]byte("0=0/:hunter2\xfa")) // a password without quotes
+	f.Add([]byte("[:hunter2"))        // or in brackets
 	path := filepath.Join(f.TempDir(), "config.toml")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {

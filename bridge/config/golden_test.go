@@ -63,7 +63,7 @@ func checkProblem(t *testing.T, p Problem) {
 	if p.Message == "" || p.File == "" {
 		t.Errorf("problem %+v lacks its message or file", p)
 	}
-	if strings.Contains(p.Message, ":hunter2") {
+	if strings.Contains(p.Message, ":hunter2@") {
 		t.Errorf("problem %s quotes a password", p)
 	}
 	data, err := os.ReadFile(p.File)

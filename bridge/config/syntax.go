@@ -78,6 +78,7 @@ var (
 	keyOfLine  = regexp.MustCompile(`^\s*([\w.-]+)\s*=`)
 	unquoted   = regexp.MustCompile(`^\s*[\w.-]+\s*=\s*([\w@/*][^"'\[\]{}]*)$`)
 	sizeOfLine = regexp.MustCompile(`^\s*\w+_bytes\s*=\s*\d+\w`)
+	bareTable  = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 	looseDate  = regexp.MustCompile(`^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:$|[T ])`)
 )
 
@@ -93,6 +94,9 @@ func syntaxHint(message, line string) string {
 	switch {
 	case says("table name") || says("table array name"):
 		name := strings.Trim(withoutComment(line), "[] \t")
+		if !bareTable.MatchString(name) {
+			name = "app.NAME"
+		}
 		if strings.HasPrefix(line, "[[") {
 			return fmt.Sprintf("write [[%s]]", name)
 		}
