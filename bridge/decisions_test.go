@@ -3,13 +3,10 @@ package bridge_test
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ssobridge/ssobridge/bridge"
-	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -95,10 +92,7 @@ func TestCaseIsTheIssuersAffair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	for name, data := range map[string][]byte{
-		"key.pem": r.issuer.PublicPEM(), "loose.pem": loose.PublicPEM(),
-		"c.toml": fmt.Appendf(nil, `
+	c := loadWithKeys(t, fmt.Sprintf(`
 [issuer.strict]
 public_key_file = "key.pem"
 [issuer.loose]
@@ -118,16 +112,7 @@ groups = ["Contractors"]
 [[app.wiki.rule]]
 role   = "writer"
 groups = ["Staff"]
-`, r.upstream.addr),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c, err := config.Load(filepath.Join(dir, "c.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+`, r.upstream.addr), map[string]*verifiertest.Issuer{"key.pem": r.issuer, "loose.pem": loose})
 	s, err := bridge.Build(c, r.deps)
 	if err != nil {
 		t.Fatal(err)

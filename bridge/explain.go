@@ -97,12 +97,6 @@ const defaultRole = "default_role"
 
 func ruleName(number int) string { return mapping.Decision{Rule: number}.RuleName() }
 
-// omitter is an [adapter.Adapter] that can say why it sends less than it could.
-type omitter interface {
-	// Omitted returns the headers that Adapt leaves out for in, with the reason.
-	Omitted(ctx context.Context, in adapter.Input) map[string]string
-}
-
 // Allowed reports whether the person would get in.
 func (e *Explanation) Allowed() bool { return e.Decision == "allow" }
 
@@ -188,7 +182,7 @@ func (e *Explanation) adapt(ctx context.Context, a *config.App, in adapter.Input
 			e.SignIn[name] = values
 		}
 	}
-	if o, ok := a.Adapter.(omitter); ok {
+	if o, ok := a.Adapter.(adapter.Omitter); ok {
 		maps.Copy(e.NotSent, o.Omitted(ctx, in))
 	}
 }

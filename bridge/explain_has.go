@@ -51,22 +51,20 @@ func ExplainRoleOf(ctx context.Context, p Person, visits []Visit, role string, a
 	}
 	r := &RoleOfPerson{Person: p, Role: role, Of: len(apps), Apps: make([]RoleOfPersonInApp, len(grant)), OtherCase: otherCases(apps, role)}
 	for i, n := range grant {
-		if r.Apps[i], err = roleOf(ctx, visits[n], role, at); err != nil {
-			return nil, err
-		}
+		r.Apps[i] = roleOf(ctx, visits[n], role, at)
 		r.Has = r.Has || r.Apps[i].Has
 	}
 	return r, nil
 }
 
-func roleOf(ctx context.Context, v Visit, role string, at time.Time) (RoleOfPersonInApp, error) {
+func roleOf(ctx context.Context, v Visit, role string, at time.Time) RoleOfPersonInApp {
 	e := v.explain(ctx, at)
 	in := RoleOfPersonInApp{
 		App: e.App, Host: e.Host, Has: slices.Contains(e.Roles, role),
 		Decision: e.Decision, Roles: e.Roles, Summary: e.Summary, Lacks: []Step{},
 	}
 	if in.Has || !v.accepted() {
-		return in, nil
+		return in
 	}
 	lacks := []Step{}
 	for _, s := range e.Steps {
@@ -74,8 +72,15 @@ func roleOf(ctx context.Context, v Visit, role string, at time.Time) (RoleOfPers
 			lacks = append(lacks, s)
 		}
 	}
-	if err := v.askUnasked(lacks, at); err != nil {
-		return in, err
+	// Rules that an earlier one has kept from being asked lack something, too.
+	for n := range lacks {
+		s := &lacks[n]
+		if s.Verdict != mapping.NotReached {
+			continue
+		}
+		if alone := v.App.MapperOf(v.Issuer).Ask(s.number, v.Principal, at); alone.Verdict == mapping.NotMatched {
+			s.Verdict, s.Condition, s.Detail = alone.Verdict, alone.Condition, alone.Detail
+		}
 	}
 	for n := range lacks {
 		if s := &lacks[n]; s.Verdict != mapping.NotMatched {
@@ -89,7 +94,7 @@ func roleOf(ctx context.Context, v Visit, role string, at time.Time) (RoleOfPers
 		})
 	}
 	in.Lacks = lacks
-	return in, nil
+	return in
 }
 
 // obstacle is what keeps somebody whom a rule matches from what it grants.
@@ -101,33 +106,6 @@ func (e *Explanation) obstacle() string {
 		return e.Rule + " has decided"
 	}
 	return e.Rule + " denies"
-}
-
-// askUnasked asks the rules of steps that earlier ones have kept from being
-// asked, as if each were alone, and notes what fails.
-func (v Visit) askUnasked(steps []Step, at time.Time) error {
-	alone := v.Issuer.PolicyFor(mapping.Policy{Lists: v.App.Policy.Lists, Match: mapping.MatchAll})
-	var unasked []*Step
-	for i := range steps {
-		if s := &steps[i]; s.Verdict == mapping.NotReached {
-			unasked = append(unasked, s)
-			alone.Rules = append(alone.Rules, v.App.Policy.Rules[s.number-1])
-		}
-	}
-	if unasked == nil {
-		return nil
-	}
-	m, err := mapping.Compile(alone)
-	if err != nil {
-		return fmt.Errorf("app %s: %w", v.App.Name, err) // each has been compiled before
-	}
-	_, answers := m.Explain(v.Principal, at)
-	for i, answer := range answers {
-		if s := unasked[i]; answer.Verdict == mapping.NotMatched {
-			s.Verdict, s.Condition, s.Detail = answer.Verdict, answer.Condition, answer.Detail
-		}
-	}
-	return nil
 }
 
 // Summary says it in a sentence.

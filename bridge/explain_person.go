@@ -93,6 +93,13 @@ func (p *Person) CheckLists(apps []*config.App) error {
 	return nil
 }
 
+// claimFlags are the flags of claims that are not for AddClaim: the person's own
+// facts, what comes of the issuer, and times.
+var claimFlags = map[string]string{
+	"email": "--email", "groups": "--group", "sub": "--subject", "user": "--subject", "name": "--name",
+	"iss": "--issuer", "aud": "--app", "exp": "--at", "iat": "--at", "nbf": "--at",
+}
+
 // AddClaim adds a claim written as NAME=VALUE. The value is JSON, or else, as for
 // NAME=support, a text.
 func (p *Person) AddClaim(written string) error {
@@ -100,7 +107,7 @@ func (p *Person) AddClaim(written string) error {
 	if !ok || name == "" {
 		return fmt.Errorf("the claim %q is not of the form NAME=VALUE, such as department=support", written)
 	}
-	if flag, other := map[string]string{"email": "--email", "groups": "--group", "sub": "--subject", "name": "--name"}[strings.ToLower(name)]; other {
+	if flag, other := claimFlags[strings.ToLower(name)]; other {
 		return fmt.Errorf("the claim %q has a flag of its own; write %s", name, flag)
 	}
 	if _, twice := p.Claims[name]; twice {

@@ -324,6 +324,8 @@ func TestAddClaim(t *testing.T) {
 		{[]string{"=b"}, `the claim "=b" is not of the form NAME=VALUE`},
 		{[]string{"email=x@y.z"}, `the claim "email" has a flag of its own; write --email`},
 		{[]string{"Groups=x"}, `the claim "Groups" has a flag of its own; write --group`},
+		{[]string{"iss=https://idp.example.com"}, `the claim "iss" has a flag of its own; write --issuer`},
+		{[]string{"user=u2"}, `the claim "user" has a flag of its own; write --subject`},
 		{[]string{"sub=x"}, `write --subject`},
 		{[]string{"a=b", "a=c"}, `the claim "a" is there twice`},
 	} {

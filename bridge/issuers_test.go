@@ -3,13 +3,10 @@ package bridge_test
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ssobridge/ssobridge/bridge"
-	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -47,16 +44,7 @@ func TestSeveralIssuers(t *testing.T) {
 	for name, issuers := range map[string]string{"old": `"old"`, "new": `"new"`, "both": `"new", "old"`, "mixed": `"new", "other"`} {
 		text += fmt.Sprintf(issuersApp, name, r.upstream.addr, issuers)
 	}
-	dir := t.TempDir()
-	for name, data := range map[string][]byte{"c.toml": []byte(text), "key.pem": r.issuer.PublicPEM(), "old.pem": old.PublicPEM()} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c, err := config.Load(filepath.Join(dir, "c.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := loadWithKeys(t, text, map[string]*verifiertest.Issuer{"key.pem": r.issuer, "old.pem": old})
 	s, err := bridge.Build(c, r.deps)
 	if err != nil {
 		t.Fatal(err)

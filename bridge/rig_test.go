@@ -121,9 +121,19 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 
 func loadConfig(t testing.TB, issuer *verifiertest.Issuer, toml string) *config.Config {
 	t.Helper()
+	return loadWithKeys(t, toml, map[string]*verifiertest.Issuer{"key.pem": issuer})
+}
+
+// loadWithKeys loads a configuration beside files with issuers' keys.
+func loadWithKeys(t testing.TB, toml string, keys map[string]*verifiertest.Issuer) *config.Config {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "ssobridge.toml")
-	for name, data := range map[string][]byte{"ssobridge.toml": []byte(toml), "key.pem": issuer.PublicPEM()} {
+	files := map[string][]byte{"ssobridge.toml": []byte(toml)}
+	for name, issuer := range keys {
+		files[name] = issuer.PublicPEM()
+	}
+	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}

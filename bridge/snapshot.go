@@ -72,9 +72,8 @@ type App struct {
 func Build(c *config.Config, d Deps) (*Snapshot, error) {
 	d = d.withDefaults()
 	s := &Snapshot{
-		apps:  make(map[string]*App, len(c.Apps)),
-		noApp: &App{metrics: d.Metrics.App("")},
-
+		apps:   make(map[string]*App, len(c.Apps)),
+		noApp:  &App{metrics: d.Metrics.App("")},
 		public: make(map[string]map[string]http.Handler),
 	}
 	var errs []error
@@ -100,11 +99,7 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	signInPath := ""
-	if s, ok := a.Adapter.(adapter.SignIn); ok {
-		signInPath = s.SignInPath()
-	}
-	return &App{
+	app := &App{
 		name:    a.Name,
 		host:    NormalizeHost(a.Host),
 		sources: sources,
@@ -118,9 +113,11 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 			Log:            d.Log,
 		},
 		metrics: d.Metrics.App(a.Name),
-
-		signInPath: signInPath,
-	}, nil
+	}
+	if s, ok := a.Adapter.(adapter.SignIn); ok {
+		app.signInPath = s.SignInPath()
+	}
+	return app, nil
 }
 
 // app returns the app for a request's Host, or nil.

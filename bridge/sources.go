@@ -92,13 +92,13 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 }
 
 // verify returns the principal of a request, and the rules for people of their
-// issuer. Of several issuers, the first
-// whose header is there decides, together with the others that use the same
-// header: each checks the assertion by its own keys and nothing else, so that no
-// issuer's key ever verifies what claims to be another's. (Rules ask which issuer
-// it was only where they say claims = { iss = [...] }: every issuer of an app is
-// trusted with emails and groups.)
-// Headers that are not the deciding one are not looked at.
+// issuer. Of several issuers, the first whose header is there decides, together
+// with the others that use the same header: each checks the assertion by its own
+// keys and nothing else, so that no issuer's key ever verifies what claims to be
+// another's. Headers that are not the deciding one are not looked at.
+//
+// Rules ask which issuer it was only where they say claims = { iss = [...] }: every
+// issuer of an app is trusted with emails and groups.
 func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, *mapping.Mapper, error) {
 	deciding := a.sources[0].header
 	for i := range a.sources {

@@ -96,7 +96,7 @@ func (c *compiler) checkPolicy(p Policy) {
 	}
 	for i := range p.Rules {
 		c.number = i + 1
-		if r := &p.Rules[i]; !r.conditional() {
+		if r := &p.Rules[i]; !r.Conditional() {
 			c.checkUnconditional(r, c.number == len(p.Rules))
 		}
 	}

@@ -23,21 +23,42 @@ func (m *Mapper) Explain(p *verifier.Principal, at time.Time) (Decision, []Step)
 		steps   = make([]Step, len(m.rules))
 	)
 	for i := range m.rules {
-		r, s := &m.rules[i], &steps[i]
-		*s = Step{Rule: i + 1, Roles: r.grants, Deny: r.deny, Source: r.source}
 		if m.match == MatchFirst && matched != nil {
-			s.Verdict, s.Detail = NotReached, fmt.Sprintf("rule[%d] has decided", matched[0]+1)
+			steps[i] = m.step(i)
+			steps[i].Verdict, steps[i].Detail = NotReached, fmt.Sprintf("rule[%d] has decided", matched[0]+1)
 			continue
 		}
-		if key := r.failing(x); key != "" {
-			s.Verdict, s.Condition, s.Detail = NotMatched, key, m.whyNot(r, x)
-			continue
+		if steps[i] = m.ask(i, x); steps[i].Verdict == Matched {
+			matched = append(matched, int32(i))
 		}
-		s.Verdict = Matched
-		s.Condition, s.Detail = m.why(r, x)
-		matched = append(matched, int32(i))
 	}
 	return m.sum(matched), steps
+}
+
+// Ask says what the rule of a number, counted from 1, answers by itself, whatever
+// other rules decide.
+func (m *Mapper) Ask(number int, p *verifier.Principal, at time.Time) Step {
+	x := m.meet(p, at)
+	defer m.people.Put(x)
+	defer x.forget()
+	return m.ask(number-1, x)
+}
+
+func (m *Mapper) ask(i int, x *person) Step {
+	r, s := &m.rules[i], m.step(i)
+	if key := r.failing(x); key != "" {
+		s.Verdict, s.Condition, s.Detail = NotMatched, key, m.whyNot(r, x)
+		return s
+	}
+	s.Verdict = Matched
+	s.Condition, s.Detail = m.why(r, x)
+	return s
+}
+
+// step is what there is to say of a rule before it is asked.
+func (m *Mapper) step(i int) Step {
+	r := &m.rules[i]
+	return Step{Rule: i + 1, Roles: r.grants, Deny: r.deny, Source: r.source}
 }
 
 // whyNot says in words why the first condition that fails does.

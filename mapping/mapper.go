@@ -92,7 +92,7 @@ func (m *Mapper) first(x *person) Decision {
 			if i >= best {
 				return
 			}
-			if x.first(i) && m.rules[i].failing(x) == "" {
+			if x.untried(i) && m.rules[i].failing(x) == "" {
 				best = i
 			}
 		}
@@ -111,7 +111,7 @@ func (m *Mapper) first(x *person) Decision {
 func (m *Mapper) all(x *person) Decision {
 	try := func(numbers []int32) {
 		for _, i := range numbers {
-			if x.first(i) && m.rules[i].failing(x) == "" {
+			if x.untried(i) && m.rules[i].failing(x) == "" {
 				x.matched = append(x.matched, i)
 			}
 		}

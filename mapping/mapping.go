@@ -118,8 +118,8 @@ func (r *Rule) Grants() []string {
 	return r.Roles
 }
 
-// conditional reports whether the rule has a condition, be it a wrong one.
-func (r *Rule) conditional() bool {
+// Conditional reports whether the rule has a condition, be it a wrong one.
+func (r *Rule) Conditional() bool {
 	return r.Groups != nil || r.AllGroups != nil || r.NotGroups != nil || r.Emails != nil || r.NotEmails != nil ||
 		r.Domains != nil || r.Subjects != nil || r.Claims != nil || r.When != "" || !r.After.IsZero() || !r.Until.IsZero()
 }

@@ -151,8 +151,8 @@ func (x *patternIndex) find(text string, match func(pattern, text string) bool, 
 func same(s string) string { return s }
 
 // LowerASCII lower-cases A to Z only, as rules do under [Policy.IgnoreCase]:
-// strings.ToLower makes the Kelvin sign an ASCII "k", and with it one group into
-// another.
+// strings.ToLower makes the Kelvin sign an ASCII "k", and with it one group, user
+// or domain into another.
 func LowerASCII(s string) string {
 	for i := range len(s) {
 		if isUpperASCII(s[i]) {

@@ -27,8 +27,8 @@ type person struct {
 	matched []int32
 }
 
-// first reports whether rule i has not been asked yet, and notes that it has.
-func (x *person) first(i int32) bool {
+// untried reports whether rule i has not been asked yet, and notes that it has.
+func (x *person) untried(i int32) bool {
 	if x.asked[i>>6]&(1<<(i&63)) != 0 {
 		return false
 	}

@@ -55,7 +55,7 @@ func drawPolicy(t *rapid.T, policies *rapid.Generator[Policy], visits *rapid.Gen
 		policy = without(policy, useless...)
 		if !slices.ContainsFunc(policy.Rules, func(r Rule) bool { return r.Grants() != nil }) {
 			policy.DefaultRole = "Guest"
-			policy.Rules = slices.DeleteFunc(policy.Rules, func(r Rule) bool { return !r.conditional() })
+			policy.Rules = slices.DeleteFunc(policy.Rules, func(r Rule) bool { return !r.Conditional() })
 		}
 	}
 }

@@ -119,6 +119,12 @@ type AttributeUser interface {
 	Attributes() []string
 }
 
+// Omitter is an [Adapter] that can say why it sends less than it could.
+type Omitter interface {
+	// Omitted returns the headers that Adapt leaves out for in, with the reason.
+	Omitted(ctx context.Context, in Input) map[string]string
+}
+
 // KeyOwner is an [Adapter] that signs with keys of its own. They must be no
 // issuer's: what it signs goes to the app.
 type KeyOwner interface {

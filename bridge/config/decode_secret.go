@@ -21,28 +21,51 @@ type secretTable struct {
 	Env  string `toml:"env"`
 }
 
-// secret wants a table that says where the value is. Its messages never repeat
-// what somebody wrote in the value's place.
+// secretWords are what messages call a secret, the file that it is read from, and
+// examples of both places.
+type secretWords struct{ what, short, from, file, env string }
+
+// secret wants a table that says where the value is.
 func (d *decoder) secret(path string, v any, dst reflect.Value) {
-	at := place{d.doc, path}
-	if _, ok := v.(map[string]any); !ok {
-		d.report.spoil(at, `a secret does not stand in this file: write { file = "app.secret" } to read it from a file, or { env = "APP_SECRET" } from the environment`)
-		return
+	t, file, ok := d.secretTable(path, v, secretWords{"secret", "secret", "file", "app.secret", "APP_SECRET"})
+	switch {
+	case !ok:
+	case file != "":
+		dst.Set(reflect.ValueOf(adapter.NewSecret(func() (string, error) { return secretFile(file) })))
+	default:
+		dst.Set(reflect.ValueOf(adapter.NewSecret(func() (string, error) { return secretEnv(t.Env) })))
 	}
-	var t secretTable
+}
+
+// secretTable reads where a secret is: file is the path, or else t.Env the variable.
+// Messages never repeat what somebody wrote in the table's place.
+func (d *decoder) secretTable(path string, v any, words secretWords) (t secretTable, file string, ok bool) {
+	at := place{d.doc, path}
+	if _, isTable := v.(map[string]any); !isTable {
+		d.report.spoil(at, "a %s does not stand in this file: write { file = %q } to read it from a %s, or { env = %q } from the environment",
+			words.what, words.file, words.from, words.env)
+		return t, "", false
+	}
 	d.table(path, v, &t)
 	switch {
 	case d.report.spoiltBelow(at):
+		return t, "", false
 	case t.File != "" && t.Env != "":
 		d.report.spoil(at, "has file and env: keep one of them")
-	case t.File != "":
-		file := resolvePath(at, t.File)
-		dst.Set(reflect.ValueOf(adapter.NewSecret(func() (string, error) { return secretFile(file) })))
-	case t.Env != "":
-		dst.Set(reflect.ValueOf(adapter.NewSecret(func() (string, error) { return secretEnv(t.Env) })))
-	default:
-		d.report.spoil(at, `says not where the secret is: write { file = "app.secret" } or { env = "APP_SECRET" }`)
+		return t, "", false
+	case t.File == "" && t.Env == "":
+		d.report.spoil(at, "says not where the %s is: write { file = %q } or { env = %q }", words.short, words.file, words.env)
+		return t, "", false
 	}
+	return t, resolvePath(at, t.File), true
+}
+
+// worldReadable says so if everybody on the machine can read a file.
+func worldReadable(file string) error {
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o007 != 0 {
+		return fmt.Errorf("%s is readable for everybody on this machine: chmod 600", file)
+	}
+	return nil
 }
 
 func secretFile(file string) (string, error) {
@@ -50,8 +73,8 @@ func secretFile(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o007 != 0 {
-		return "", fmt.Errorf("%s is readable for everybody on this machine: chmod 600", file)
+	if err := worldReadable(file); err != nil {
+		return "", err
 	}
 	// Editors and most commands end a file with a line break.
 	secret := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")

@@ -208,16 +208,13 @@ func (l *loader) checkClientCert(at place, i *Issuer) {
 	case !l.keys:
 		return
 	}
-	l.checkSecretFile(key, i.ClientKeyFile)
+	if _, err := os.Stat(i.ClientKeyFile); err == nil { // else LoadX509KeyPair says it
+		if err := worldReadable(i.ClientKeyFile); err != nil {
+			l.report.add(key, "%v", err)
+		}
+	}
 	if _, err := tls.LoadX509KeyPair(i.ClientCertFile, i.ClientKeyFile); err != nil {
 		l.report.add(cert, "%v", err)
-	}
-}
-
-// checkSecretFile refuses files that everybody on the machine can read.
-func (l *loader) checkSecretFile(at place, path string) {
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
-		l.report.add(at, "%s is readable for everybody on this machine: chmod 600", path)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/wording"
@@ -124,14 +125,30 @@ func (l *loader) testIssuer(at place, name string, app place, a *App) *Issuer {
 // them: in the types of JSON.
 func (l *loader) testClaims(at place, claims map[string]any) map[string]any {
 	for _, name := range sortedKeys(claims) {
-		instead, other := map[string]string{"email": "email", "groups": "groups", "sub": "subject"}[name]
-		if other {
-			l.report.add(at.key(name), "is a key of the test itself: write %s = ... there", instead)
+		if problem := testClaimProblem(name); problem != "" {
+			l.report.add(at.key(name), "%s", problem)
 			continue
 		}
 		claims[name] = l.jsonValue(at.key(name), claims[name])
 	}
 	return claims
+}
+
+// testClaimProblem says why a test cannot choose a claim. App.Describe sets those
+// that come of the issuer, and a test that seemed to say otherwise would pass for
+// somebody else than it tells of.
+func testClaimProblem(name string) string {
+	switch folded := strings.ToLower(name); folded {
+	case "email", "groups":
+		return "is a key of the test itself: write " + folded + " = ... there"
+	case "sub", "user":
+		return "is a key of the test itself: write subject = ... there"
+	case "iss", "aud":
+		return `comes of the issuer and the app: write issuer = "..." in the test to choose the issuer`
+	case "exp", "iat", "nbf", "jti":
+		return "differs from request to request: write at = ... in the test to choose the time"
+	}
+	return ""
 }
 
 // jsonValue is a TOML value in the types of JSON.

@@ -2,6 +2,7 @@ package policydiff
 
 import (
 	"slices"
+	"time"
 
 	"github.com/ssobridge/ssobridge/mapping"
 )
@@ -86,6 +87,7 @@ func (s *side) reach(d mapping.Decision, ch *change) reach {
 
 // unconditional reports whether a rule matches everybody, while it lasts.
 func unconditional(r *mapping.Rule) bool {
-	return r.Groups == nil && r.AllGroups == nil && r.NotGroups == nil && r.Emails == nil && r.NotEmails == nil &&
-		r.Domains == nil && r.Subjects == nil && len(r.Claims) == 0 && r.When == ""
+	always := *r
+	always.After, always.Until = time.Time{}, time.Time{}
+	return !always.Conditional()
 }

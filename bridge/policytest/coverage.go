@@ -81,7 +81,7 @@ func cover(apps []*config.App, tests []Result, minimum int) *Coverage {
 // some who are denied.
 func outcomes(a *config.App) (hasDefault, denies bool) {
 	hasDefault = !slices.ContainsFunc(a.Policy.Rules, func(r mapping.Rule) bool {
-		return unconditional(r) && (r.Deny || r.Grants() != nil)
+		return !r.Conditional() && (r.Deny || r.Grants() != nil)
 	})
 	denies = hasDefault && a.Policy.DefaultRole == "" ||
 		slices.ContainsFunc(a.Policy.Rules, func(r mapping.Rule) bool { return r.Deny })

@@ -75,7 +75,6 @@ func Run(c *config.Config, o Options) (*Report, error) {
 		at = o.Now
 	}
 	r := &Report{Config: c.Path, Apps: apps}
-	why := newReasons(c.Path, !o.At.IsZero())
 	for _, app := range apps {
 		for i := range app.Tests {
 			if !o.selects(app, i) {
@@ -83,7 +82,7 @@ func Run(c *config.Config, o Options) (*Report, error) {
 			}
 			t := Result{TestResult: app.RunTest(i, at)}
 			if !t.Passed() {
-				t.Why, t.Explain = why.of(t), why.command(t)
+				t.Why, t.Explain = t.reasons(), t.command(c.Path, !o.At.IsZero())
 			}
 			r.Tests = append(r.Tests, t)
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -17,20 +16,9 @@ import (
 // maxReasons bounds what is said of one failure.
 const maxReasons = 8
 
-// reasons says why tests failed.
-type reasons struct {
-	config string
-	at     bool // the time is part of the question
-	alone  map[*mapping.Mapper]*soloists
-}
-
-func newReasons(config string, at bool) *reasons {
-	return &reasons{config: config, at: at, alone: map[*mapping.Mapper]*soloists{}}
-}
-
-// of says which rules decided otherwise than the test wants, and what kept those
-// back that would have decided so.
-func (w *reasons) of(r Result) []string {
+// reasons says which rules decided otherwise than the test wants, and what kept
+// those back that would have decided so.
+func (r Result) reasons() []string {
 	m := r.App.MapperOf(r.Test.Issuer)
 	_, steps := m.Explain(r.App.Person(r.Test), r.At)
 	var decided, kept []string
@@ -40,7 +28,7 @@ func (w *reasons) of(r Result) []string {
 			lines = &decided
 		}
 		if r.concerns(s) && len(*lines) <= maxReasons {
-			*lines = append(*lines, w.sentence(r, s))
+			*lines = append(*lines, r.sentence(m, s))
 		}
 	}
 	lines := append(r.listsAsGroups(), firstOf(decided)...)
@@ -119,16 +107,18 @@ func (r Result) concerns(s mapping.Step) bool {
 }
 
 // sentence says what one rule said.
-func (w *reasons) sentence(r Result, s mapping.Step) string {
+func (r Result) sentence(m *mapping.Mapper, s mapping.Step) string {
 	rule := fmt.Sprintf("rule[%d] (%s)", s.Rule, s.Source)
 	switch s.Verdict {
 	case mapping.Matched:
 		return fmt.Sprintf("%s %s, because it matches: %s", rule, r.effect(s, "denies", "grants", "sets"), detail(s))
 	case mapping.NotReached:
 		text := fmt.Sprintf("%s %s, but is not reached: %s", rule, r.effect(s, "would deny", "would grant", "would set"), detail(s))
-		if alone, ok := w.soloists(r).step(r, s.Rule); ok && alone.Verdict == mapping.Matched {
+		switch alone := m.Ask(s.Rule, r.App.Person(r.Test), r.At); {
+		case !r.App.Policy.Rules[s.Rule-1].Conditional(): // nobody needs to be told what it says
+		case alone.Verdict == mapping.Matched:
 			text += "; put before that rule, it would match: " + detail(alone)
-		} else if ok {
+		default:
 			text += "; nor would it match: " + detail(alone)
 		}
 		return text
@@ -189,60 +179,11 @@ func missing(list, other []string) []string {
 	return lacks
 }
 
-// soloists are an app's rules as each answers by itself, for the question what
-// putting one earlier would change.
-type soloists struct {
-	m       *mapping.Mapper
-	numbers []int // by number in the app's policy, from 1; 0: not there
-	// steps are what they say of the person of the app's test with this number.
-	steps []mapping.Step
-	test  int
-}
-
-func (w *reasons) soloists(r Result) *soloists {
-	m := r.App.MapperOf(r.Test.Issuer)
-	if s, ok := w.alone[m]; ok {
-		return s
-	}
-	s := &soloists{numbers: make([]int, len(r.App.Policy.Rules)+1)}
-	policy := r.Test.Issuer.PolicyFor(r.App.Policy)
-	// Where all rules that match count, all are asked. A rule without conditions
-	// may be wrong there, and nobody needs to be told what it says.
-	policy.Match, policy.Rules, policy.DefaultRole = mapping.MatchAll, nil, "any"
-	for i, rule := range r.App.Policy.Rules {
-		if !unconditional(rule) {
-			policy.Rules = append(policy.Rules, rule)
-			s.numbers[i+1] = len(policy.Rules)
-		}
-	}
-	s.m, _ = mapping.Compile(policy) // without it, less is said
-	w.alone[m] = s
-	return s
-}
-
-// step returns what rule number says by itself of the test's person.
-func (s *soloists) step(r Result, number int) (mapping.Step, bool) {
-	if s.m == nil || s.numbers[number] == 0 {
-		return mapping.Step{}, false
-	}
-	if s.steps == nil || s.test != r.Number {
-		_, s.steps = s.m.Explain(r.App.Person(r.Test), r.At)
-		s.test = r.Number
-	}
-	return s.steps[s.numbers[number]-1], true
-}
-
-// unconditional reports whether the rule matches everybody.
-func unconditional(r mapping.Rule) bool {
-	r.Role, r.Roles, r.Deny, r.Attributes, r.Source = "", nil, false, nil, ""
-	return reflect.ValueOf(r).IsZero()
-}
-
 // command returns the command line that explains the test's decision; empty if
-// no command line can.
-func (w *reasons) command(r Result) string {
+// no command line can. at: the time is part of the question.
+func (r Result) command(file string, at bool) string {
 	t := r.Test
-	args := []string{"ssobridge", "explain", "--config", w.config, "--app", r.App.Name}
+	args := []string{"ssobridge", "explain", "--config", file, "--app", r.App.Name}
 	if t.Issuer != r.App.Issuers[0] {
 		args = append(args, "--issuer", t.Issuer.Name)
 	}
@@ -272,7 +213,7 @@ func (w *reasons) command(r Result) string {
 	if slices.Contains(args, "") || r.listsAsGroups() != nil {
 		return "" // such as a group without a name, which explain refuses
 	}
-	if w.at || !t.At.IsZero() {
+	if at || !t.At.IsZero() {
 		args = append(args, "--at", r.At.UTC().Format(time.RFC3339Nano))
 	}
 	for i, arg := range args {

@@ -91,6 +91,7 @@ type headersAdapter struct {
 var (
 	_ adapter.Adapter       = (*headersAdapter)(nil)
 	_ adapter.AttributeUser = (*headersAdapter)(nil)
+	_ adapter.Omitter       = (*headersAdapter)(nil)
 )
 
 // Open checks the options and returns the adapter.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
+	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -119,7 +120,7 @@ func TestTwoPeopleNeverOneUser(t *testing.T) {
 			same = one == other
 		}
 		if h.Lower {
-			same = value.LowerASCII(one) == value.LowerASCII(other)
+			same = mapping.LowerASCII(one) == mapping.LowerASCII(other)
 		}
 		if got := adapt(one); got != "" && got == adapt(other) && !same {
 			rt.Fatalf("%s and %s are both %q", one, other, got)

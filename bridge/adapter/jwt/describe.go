@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 var _ adapter.Describer = (*Options)(nil)
@@ -50,20 +50,7 @@ func (o *Options) describeToken() []string {
 	if o.Prefix != "" {
 		how = append(how, fmt.Sprintf("behind %q", o.Prefix))
 	}
-	how = append(how, "iss "+cmp.Or(o.Issuer, defaultIssuer))
-	if o.Audience == "" {
-		how = append(how, "aud the app's name")
-	} else {
-		how = append(how, "aud "+o.Audience)
-	}
-	if o.Type != "" {
-		how = append(how, "typ "+o.Type)
-	}
-	lifetime := cmp.Or(o.Lifetime, defaultLifetime).String()
-	if strings.HasSuffix(lifetime, "m0s") {
-		lifetime = strings.TrimSuffix(lifetime, "0s")
-	}
-	return append(how, "good for "+lifetime+" at most")
+	return append(how, value.DescribeToken(cmp.Or(o.Issuer, defaultIssuer), o.Audience, o.Type, cmp.Or(o.Lifetime, defaultLifetime))...)
 }
 
 func describe(sent []adapter.Sent, path string, claims map[string]Claim) []adapter.Sent {
@@ -86,15 +73,5 @@ func describe(sent []adapter.Sent, path string, claims map[string]Claim) []adapt
 }
 
 func (c *Claim) describe() []string {
-	how := c.words().Describe(c.source())
-	if c.Type != "" {
-		how = append(how, "as a "+c.Type)
-	}
-	if c.Required || c.source().SendsRoles() {
-		how = append(how, "required")
-	}
-	if c.Unsendable == "omit" {
-		how = append(how, "what cannot be written is left out")
-	}
-	return how
+	return c.words().DescribeTyped(c.source(), c.Type, c.Required, c.Unsendable == "omit")
 }

@@ -15,7 +15,7 @@ func TestRadicale(t *testing.T) {
 	testApp(t, b, a)
 
 	t.Run("OwnCalendarsOnly", func(t *testing.T) {
-		const calendar = "/ann%40example.com/work/"
+		const calendar = "/ann%40example.com/meetings/"
 		for _, try := range []struct {
 			who    string
 			b      *browser

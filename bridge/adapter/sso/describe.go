@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 var _ adapter.Describer = (*Options)(nil)
@@ -61,24 +61,9 @@ func (o *Options) describeAnswer() []string {
 	if o.Protocol != "jwt" {
 		return append(how, "with the app's nonce")
 	}
-	how = append(how, "iss "+cmp.Or(o.Issuer, defaultIssuer), "aud "+cmp.Or(o.Audience, "the app's name"))
-	lifetime := cmp.Or(o.Lifetime, defaultLifetime).String()
-	if strings.HasSuffix(lifetime, "m0s") {
-		lifetime = strings.TrimSuffix(lifetime, "0s")
-	}
-	return append(how, "good for "+lifetime+" at most")
+	return append(how, value.DescribeToken(cmp.Or(o.Issuer, defaultIssuer), o.Audience, "", cmp.Or(o.Lifetime, defaultLifetime))...)
 }
 
 func (f *Field) describe() []string {
-	how := f.words().Describe(f.source())
-	if f.Type != "" {
-		how = append(how, "as a "+f.Type)
-	}
-	if f.Required || f.source().SendsRoles() {
-		how = append(how, "required")
-	}
-	if f.Unsendable == "omit" {
-		how = append(how, "what cannot be written is left out")
-	}
-	return how
+	return f.words().DescribeTyped(f.source(), f.Type, f.Required, f.Unsendable == "omit")
 }

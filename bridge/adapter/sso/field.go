@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
+	"github.com/ssobridge/ssobridge/mapping"
 )
 
 // Field says what one field holds: exactly one of From, Claim, Attribute and
@@ -190,7 +191,7 @@ func (f *field) check(text string) error {
 		return errItem
 	case f.required && text != "" && strings.TrimSpace(text) == "":
 		return errEmpty
-	case f.banned != nil && slices.Contains(f.banned, value.LowerASCII(text)):
+	case f.banned != nil && slices.Contains(f.banned, mapping.LowerASCII(text)):
 		return errBanned
 	}
 	return nil

@@ -1,10 +1,12 @@
 package value
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // sourceWords are the sources that do not say themselves what they are.
@@ -49,6 +51,35 @@ func (w *Words) Describe(s *Source) []string {
 	add(len(w.Forbid) > 0, "never %s", strings.Join(w.Forbid, " or "))
 	add(w.Prefix != "", "behind %q", w.Prefix)
 	return how
+}
+
+// DescribeTyped is Describe for kinds whose values have types.
+func (w *Words) DescribeTyped(s *Source, typ string, required, omit bool) []string {
+	how := w.Describe(s)
+	if typ != "" {
+		how = append(how, "as a "+typ)
+	}
+	if required || s.SendsRoles() {
+		how = append(how, "required")
+	}
+	if omit {
+		how = append(how, "what cannot be written is left out")
+	}
+	return how
+}
+
+// DescribeToken says what a token says of itself; an empty audience is the app's
+// name, and an empty typ not worth saying.
+func DescribeToken(issuer, audience, typ string, lifetime time.Duration) []string {
+	how := []string{"iss " + issuer, "aud " + cmp.Or(audience, "the app's name")}
+	if typ != "" {
+		how = append(how, "typ "+typ)
+	}
+	good := lifetime.String()
+	if strings.HasSuffix(good, "m0s") {
+		good = strings.TrimSuffix(good, "0s")
+	}
+	return append(how, "good for "+good+" at most")
 }
 
 func pairs(m map[string]string) string {

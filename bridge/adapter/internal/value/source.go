@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/mapping"
 )
 
 // Fail reports that the option at key is wrong. A key that begins with a dot is
@@ -189,14 +190,14 @@ func listClaim(in *adapter.Input, name string) ([]string, error) {
 func emailLocal(domains []string) func(*adapter.Input) (string, error) {
 	folded := make([]string, len(domains))
 	for i, d := range domains {
-		folded[i] = LowerASCII(d)
+		folded[i] = mapping.LowerASCII(d)
 	}
 	return func(in *adapter.Input) (string, error) {
 		if in.Principal.Email == "" {
 			return "", nil
 		}
 		local, domain, _ := strings.Cut(in.Principal.Email, "@")
-		if !slices.Contains(folded, LowerASCII(domain)) {
+		if !slices.Contains(folded, mapping.LowerASCII(domain)) {
 			return "", errors.New("the email's domain is not one of the adapter's domains")
 		}
 		return local, nil

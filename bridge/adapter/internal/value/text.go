@@ -18,14 +18,3 @@ func HasControl(s string) bool {
 	}
 	return false
 }
-
-// LowerASCII lower-cases A to Z only: strings.ToLower makes the Kelvin sign an
-// ASCII "k", and with it one domain into another.
-func LowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
-}

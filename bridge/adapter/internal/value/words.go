@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/mapping"
 )
 
 // Shape turns what the source says into the app's words.
@@ -58,7 +59,7 @@ func (s *Shape) Apply(text string) (string, error) {
 // Finish does what is left to do for a text after the map.
 func (s *Shape) Finish(text string) (string, error) {
 	if s.lower {
-		text = LowerASCII(text)
+		text = mapping.LowerASCII(text)
 	}
 	if s.forth != nil {
 		written := s.forth.Replace(text)
@@ -72,7 +73,7 @@ func (s *Shape) Finish(text string) (string, error) {
 		return "", ErrAllowed
 	case s.most > 0 && utf8.RuneCountInString(text) > s.most:
 		return "", ErrMost
-	case s.forbidden != nil && s.forbidden[LowerASCII(text)]:
+	case s.forbidden != nil && s.forbidden[mapping.LowerASCII(text)]:
 		return "", ErrForbidden
 	}
 	return s.prefix + text, nil
@@ -125,7 +126,7 @@ func (w *Words) Shape(src *Source, env adapter.Env, bad Fail) *Shape {
 		if s.forbidden == nil {
 			s.forbidden = make(map[string]bool, len(w.Forbid))
 		}
-		s.forbidden[LowerASCII(name)] = true
+		s.forbidden[mapping.LowerASCII(name)] = true
 	}
 	if names == nil && !s.lower && s.forth == nil && s.allowed == nil && s.most == 0 && s.forbidden == nil && s.prefix == "" {
 		return nil
