@@ -24,15 +24,7 @@ func (o OtherCase) String() string {
 	if len(o.Apps) == 1 {
 		verb = "grants"
 	}
-	return fmt.Sprintf("%s %s %q: upper and lower case matter.", and(o.Apps), verb, o.Role)
-}
-
-// and lists names: "a, b and c".
-func and(names []string) string {
-	if n := len(names); n > 1 {
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
-	}
-	return strings.Join(names, "")
+	return fmt.Sprintf("%s %s %q: upper and lower case matter.", wording.Listed(o.Apps), verb, o.Role)
 }
 
 func otherCases(apps []*config.App, role string) []OtherCase {
@@ -80,7 +72,7 @@ func (h *RoleHolders) Notes() []string {
 	case h.open == nil:
 		notes = append(notes, "Whoever no rule gives a role is denied, too.")
 	default:
-		notes = append(notes, fmt.Sprintf("Whoever no rule gives a role is denied, too, except in %s, by default_role.", and(h.open)))
+		notes = append(notes, fmt.Sprintf("Whoever no rule gives a role is denied, too, except in %s, by default_role.", wording.Listed(h.open)))
 	}
 	return notes
 }

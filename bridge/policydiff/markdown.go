@@ -108,7 +108,7 @@ func codes(texts []string) string {
 	for i, text := range texts {
 		list[i] = code(text)
 	}
-	return join(list)
+	return wording.Listed(list)
 }
 
 // code makes text a code span that is also fit for a cell of a table.

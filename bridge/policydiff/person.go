@@ -78,7 +78,7 @@ func (p *Person) Who() string {
 	if more := len(p.Groups) - mostGroups; more > 0 {
 		groups = append(groups, fmt.Sprintf("%d more groups", more))
 	}
-	return "somebody in " + join(groups)
+	return "somebody in " + wording.Listed(groups)
 }
 
 // describe says in words what somebody made up is like.
@@ -99,10 +99,10 @@ func describe(who string, facts []fact) string {
 		}
 	}
 	if groups != nil {
-		who += " in " + join(groups)
+		who += " in " + wording.Listed(groups)
 	}
 	if rest != nil {
-		who += " " + join(rest)
+		who += " " + wording.Listed(rest)
 	}
 	return who
 }

@@ -233,12 +233,3 @@ func inParallel(views []*view, f func(*view)) {
 	}
 	wait.Wait()
 }
-
-// join lists texts as a sentence does.
-func join(texts []string) string {
-	if len(texts) < 2 {
-		return strings.Join(texts, "")
-	}
-	last := len(texts) - 1
-	return strings.Join(texts[:last], ", ") + " and " + texts[last]
-}

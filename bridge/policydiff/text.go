@@ -102,12 +102,12 @@ func (a *App) title() string {
 	if a.Issuers == nil {
 		return a.Name
 	}
-	return a.Name + " for people of " + join(a.Issuers)
+	return a.Name + " for people of " + wording.Listed(a.Issuers)
 }
 
 // grants says for an app that was added or removed what its rules grant.
 func (a *App) grants() string {
-	return join(quoted(a.Roles))
+	return wording.Listed(quoted(a.Roles))
 }
 
 // counts is the app's summary.

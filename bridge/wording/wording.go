@@ -109,10 +109,15 @@ func Quoted(names []string) string {
 	for i, name := range names {
 		quoted[i] = fmt.Sprintf("%q", name)
 	}
-	if n := len(quoted); n > 1 {
-		return strings.Join(quoted[:n-1], ", ") + " and " + quoted[n-1]
+	return Listed(quoted)
+}
+
+// Listed writes texts as a sentence does: a, b and c.
+func Listed(texts []string) string {
+	if n := len(texts); n > 1 {
+		return strings.Join(texts[:n-1], ", ") + " and " + texts[n-1]
 	}
-	return strings.Join(quoted, "")
+	return strings.Join(texts, "")
 }
 
 // ThereAre lists what there is.
