@@ -33,7 +33,6 @@ func TestVerifyRefusesES256Signatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	issuer, attacker := newIssuer(t, verifiertest.Key(key)), newIssuer(t)
-	v := newVerifier(t, issuer, both())
 	input, good := splitSignature(t, issuer.Assertion(ann()))
 	other := ann()
 	other.Subject = "somebody else"
@@ -68,12 +67,29 @@ func TestVerifyRefusesES256Signatures(t *testing.T) {
 		"one byte":                           {1},
 		"with zero bytes between, as P-384 has it": append(append(append(make([]byte, 16), good[:32]...), make([]byte, 16)...), good[32:]...),
 	} {
-		t.Run(name, func(t *testing.T) {
-			assertion := input + "." + encode(signature)
-			p, err := v.Verify(t.Context(), assertion)
-			wantRefusal(t, p, err, verifier.ReasonSignature, assertion)
-		})
+		for path, v := range es256Verifiers(t, issuer) {
+			t.Run(name+", "+path, func(t *testing.T) {
+				assertion := input + "." + encode(signature)
+				p, err := v.Verify(t.Context(), assertion)
+				wantRefusal(t, p, err, verifier.ReasonSignature, assertion)
+			})
+		}
 	}
+}
+
+// es256Verifiers are a Verifier for each way to check an ES256 signature.
+func es256Verifiers(t *testing.T, issuer *verifiertest.Issuer) map[string]*verifier.Verifier {
+	t.Helper()
+	o := both()
+	o.Issuer, o.Audience, o.Now = host, []string{host}, now
+	keys := staticKeys(t, issuer)
+	verifier.MakeTable(t, keys, issuer.KeyID())
+	fast, err := verifier.New(keys, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.StandardECDSA = true
+	return map[string]*verifier.Verifier{"table": fast, "standard library": newVerifier(t, issuer, o)}
 }
 
 // appendFilled appends x in 32 bytes, or in more if it needs them.
@@ -99,9 +115,11 @@ func TestVerifyAcceptsTheOtherS(t *testing.T) {
 	issuer := newIssuer(t)
 	input, signature := splitSignature(t, issuer.Assertion(ann()))
 	s := new(big.Int).Sub(elliptic.P256().Params().N, new(big.Int).SetBytes(signature[32:]))
-	p, err := newVerifier(t, issuer, both()).Verify(t.Context(), input+"."+encode(appendFilled(signature[:32], s)))
-	if err != nil || p.Claims["jti"] != ann().ID {
-		t.Errorf("got %+v, %v", p, err)
+	for path, v := range es256Verifiers(t, issuer) {
+		p, err := v.Verify(t.Context(), input+"."+encode(appendFilled(signature[:32], s)))
+		if err != nil || p.Claims["jti"] != ann().ID {
+			t.Errorf("%s: got %+v, %v", path, p, err)
+		}
 	}
 }
 

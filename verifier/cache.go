@@ -64,7 +64,7 @@ func (f keyFile) load(now time.Time, checkURL func(string) error) (url string, _
 	if err != nil {
 		return "", nil, fmt.Errorf("reading cached keys: %s: %w", f.path, err)
 	}
-	return c.URL, &remoteState{set: newKeySet(keys), keys: keys, confirmed: c.ConfirmedAt}, nil
+	return c.URL, &remoteState{set: newKeySet(keys, nil), keys: keys, confirmed: c.ConfirmedAt}, nil
 }
 
 // store replaces the file in one step: a crash leaves the old or the new one.

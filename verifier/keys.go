@@ -34,6 +34,8 @@ type Key struct {
 	// Public is an *ecdsa.PublicKey on P-256 or an *rsa.PublicKey of 2048 to
 	// 8192 bits.
 	Public crypto.PublicKey
+
+	fast *fastES256 // nil: checked by the standard library
 }
 
 // KeySource finds the keys of one issuer.
@@ -47,7 +49,9 @@ type KeySource interface {
 // keySet is an immutable set of keys; the map and nothing else decides.
 type keySet map[string]Key
 
-func newKeySet(keys []Key) keySet {
+// newKeySet returns the set of keys that comes after before; nil: the first.
+func newKeySet(keys []Key, before keySet) keySet {
+	keys = withTables(keys, before)
 	set := make(keySet, len(keys))
 	for _, k := range keys {
 		set[k.ID] = k
@@ -68,7 +72,7 @@ func (s keySet) find(keyID string) (Key, error) {
 }
 
 // StaticKeys is a KeySource of keys that do not change.
-func StaticKeys(keys ...Key) KeySource { return staticKeys{newKeySet(keys)} }
+func StaticKeys(keys ...Key) KeySource { return staticKeys{newKeySet(keys, nil)} }
 
 type staticKeys struct{ set keySet }
 

@@ -240,9 +240,12 @@ func (r *RemoteKeys) refresh(ctx context.Context, keep bool) (time.Duration, err
 		return 0, fmt.Errorf("fetching JWKS: waiting for another fetch: %w", ctx.Err())
 	}
 	old := r.state.Load()
-	var etag string
+	var (
+		etag   string
+		before keySet
+	)
 	if old != nil {
-		etag = old.etag
+		etag, before = old.etag, old.set
 	}
 	now := r.o.Now()
 	answer, err := fetchJWKS(ctx, r.o.Client, r.o.URL, etag)
@@ -250,7 +253,7 @@ func (r *RemoteKeys) refresh(ctx context.Context, keep bool) (time.Duration, err
 	if err != nil {
 		return 0, err
 	}
-	fresh := &remoteState{set: newKeySet(answer.keys), keys: answer.keys, jwks: answer.jwks, etag: answer.etag, confirmed: now}
+	fresh := &remoteState{set: newKeySet(answer.keys, before), keys: answer.keys, jwks: answer.jwks, etag: answer.etag, confirmed: now}
 	if answer.unchanged {
 		fresh = &remoteState{set: old.set, keys: old.keys, jwks: old.jwks, etag: old.etag, confirmed: now}
 	}

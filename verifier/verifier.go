@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,6 +36,11 @@ type Options struct {
 	// verified. Only for NewOIDC, and only for a provider that lets nobody choose
 	// their own: otherwise anyone can be anyone.
 	TrustEmail bool
+	// StandardECDSA has crypto/ecdsa check every ES256 signature. Without it, a
+	// key in use gets a table of its multiples, of 0.8 MB, with which a check
+	// takes less than half the time and has the same verdict. It is implied in
+	// FIPS 140-3 mode: the tables are outside Go's validated module.
+	StandardECDSA bool
 	// MaxBytes bounds the assertion's length; 0: 128 KiB.
 	MaxBytes int
 	// Now is the clock; nil: time.Now.
@@ -78,6 +84,7 @@ func newVerifier(keys KeySource, o Options) (*Verifier, error) {
 	case o.Leeway < 0:
 		o.Leeway = 0
 	}
+	o.StandardECDSA = o.StandardECDSA || fips140.Enabled()
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
@@ -170,7 +177,11 @@ func (v *Verifier) key(ctx context.Context, c *compact) (Key, error) {
 }
 
 func (v *Verifier) checkSignature(key Key, c *compact) error {
-	if err := checkSignature(key, c.signingInput, c.signature); err != nil {
+	check := checkSignature
+	if key.fast.isFor(key) && !v.o.StandardECDSA {
+		check = key.fast.check
+	}
+	if err := check(key, c.signingInput, c.signature); err != nil {
 		return refuse(ReasonSignature, "signature does not verify")
 	}
 	return nil
