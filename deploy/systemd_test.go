@@ -39,6 +39,23 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// TestSocket: what the socket and the configuration that it stands in for must agree
+// on.
+func TestSocket(t *testing.T) {
+	socket := read(t, "systemd/ssobridge.socket")
+	c, err := config.Load("systemd/ssobridge.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"ListenStream=" + c.Server.Listen, "FileDescriptorName=listen", "Service=ssobridge.service", "WantedBy=sockets.target",
+	} {
+		if !strings.Contains(socket, "\n"+line+"\n") {
+			t.Errorf("the socket lacks %q", line)
+		}
+	}
+}
+
 // TestUnitAnalysis lets systemd itself read the unit: a directive that is spelt
 // wrong is ignored by it, and what it should protect stays open.
 func TestUnitAnalysis(t *testing.T) {
@@ -49,9 +66,13 @@ func TestUnitAnalysis(t *testing.T) {
 	if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	verify := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", path)
+	socket := filepath.Join(filepath.Dir(path), "ssobridge.socket")
+	if err := os.WriteFile(socket, []byte(read(t, "systemd/ssobridge.socket")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	verify := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", path, socket)
 	output, err := verify.CombinedOutput()
-	if err != nil || strings.Contains(string(output), "ssobridge.service") {
+	if err != nil || strings.Contains(string(output), "ssobridge.s") {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, output)
 	}
 

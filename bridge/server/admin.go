@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
@@ -16,7 +17,29 @@ func (s *server) adminHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /keys", s.describeKeys)
 	mux.Handle("GET /metrics", s.metrics.Handler())
-	return mux
+	mux.HandleFunc("POST /-/reload", s.answerReload)
+	// A page that an operator's browser is led to must not reload.
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// answerReload loads the configuration again and says what came of it: 200, or 422
+// with every problem.
+func (s *server) answerReload(w http.ResponseWriter, r *http.Request) {
+	outcome, err := s.requestReload(r.Context())
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	switch {
+	case err != nil:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprintf(w, "not reloaded: %v\n", err)
+	case outcome.err != nil:
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = fmt.Fprintf(w, "reload refused; the configuration before it stays in force\n%v\n", outcome.err)
+	default:
+		_, _ = fmt.Fprintf(w, "reloaded, %d apps\n", outcome.apps)
+		for _, key := range outcome.needRestart {
+			_, _ = fmt.Fprintf(w, "%s: changed in the file, but only a restart puts it in force\n", key)
+		}
+	}
 }
 
 // readiness is the body of /readyz.

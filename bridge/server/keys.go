@@ -93,20 +93,20 @@ func FetchIssuerKeys(ctx context.Context, c *config.Config) []IssuerKeys {
 
 // RunningIssuerKeys asks the bridge that runs on c for the keys it has.
 func RunningIssuerKeys(ctx context.Context, c *config.Config) ([]IssuerKeys, error) {
-	host, port, err := net.SplitHostPort(c.Server.AdminListen)
+	dial, host, err := dialAdmin(c.Server.AdminListen)
 	if err != nil {
 		return nil, fmt.Errorf("asking the running bridge: %w", err)
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/keys", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/keys", nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking the running bridge: %w", err)
 	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	resp, err := (&http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}}).Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("asking the running bridge: %w", err)
 	}

@@ -20,7 +20,12 @@ import (
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(processConfig); path != "" {
+		os.Exit(runProcess(path))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // run is a server on loopback, with its Pomerium and its upstream.
 type run struct {
@@ -30,6 +35,7 @@ type run struct {
 	jwks   *httptest.Server
 	app    *httptest.Server
 	path   string
+	passed server.Listeners
 	reload chan struct{}
 	addrs  server.Addrs
 	log    *watchedLog
@@ -91,7 +97,7 @@ func start(t *testing.T, app http.HandlerFunc, before func(*run)) *run {
 	started := make(chan struct{})
 	go func() {
 		r.ended <- server.Run(ctx, server.Options{
-			ConfigPath: r.path, Version: "test", Reload: r.reload,
+			ConfigPath: r.path, Version: "test", Reload: r.reload, Passed: r.passed,
 			Log:     slog.New(slog.NewTextHandler(r.log, nil)),
 			Started: func(a server.Addrs) { r.addrs = a; close(started) },
 		})
@@ -102,6 +108,7 @@ func start(t *testing.T, app http.HandlerFunc, before func(*run)) *run {
 		t.Fatalf("ended before it started: %v", err)
 	}
 	t.Cleanup(func() {
+		transport.CloseIdleConnections() // or draining waits for them
 		stop()
 		// Tests that stop it themselves put Run's outcome back.
 		select {
@@ -184,6 +191,16 @@ func (r *run) waitReady() {
 
 func echoRole(w http.ResponseWriter, q *http.Request) {
 	_, _ = io.WriteString(w, q.Header.Get("X-User")+" is "+q.Header.Get("X-Role"))
+}
+
+// text is the configuration.
+func (r *run) text() string {
+	r.t.Helper()
+	b, err := os.ReadFile(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(b)
 }
 
 func (r *run) overwrite(text string) {

@@ -4,15 +4,11 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
@@ -30,6 +26,9 @@ type Options struct {
 	// Reload makes the server load its configuration again with every value
 	// received; nil: never.
 	Reload <-chan struct{}
+	// Passed are sockets to serve in place of those of the configuration. Run closes
+	// them.
+	Passed Listeners
 	// Started is called once both listeners are open; nil: not.
 	Started func(Addrs)
 }
@@ -54,6 +53,16 @@ type server struct {
 	metrics *telemetry.Metrics
 	state   *state
 	bridge  *bridge.Bridge
+
+	certificate *certificate
+	connections *connections
+
+	// For reloadLoop: who asks for a reload, and when it is too late to.
+	requests chan reloadRequest
+	stopping chan struct{}
+	// server is the [server] table in force. Only load writes it.
+	server  config.Server
+	watcher *watcher
 }
 
 // Run serves until ctx ends, then lets requests under way finish for the
@@ -62,109 +71,43 @@ func Run(ctx context.Context, o Options) error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &server{o: o, metrics: telemetry.New(o.Version)}
+	s := &server{
+		o: o, metrics: telemetry.New(o.Version), certificate: &certificate{log: o.Log},
+		requests: make(chan reloadRequest), stopping: make(chan struct{}),
+	}
+	defer o.Passed.close()
+	s.watcher = newWatcher(o.Log)
+	defer s.watcher.close()
 	// Keys are fetched until the last request is answered.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	s.state = newState(background, o.Log)
 	defer s.state.close()
 	s.metrics.Register(s.state)
+	s.metrics.Register(s.state.storeMetrics)
+	s.metrics.Register(s.certificate)
 
 	c, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
-	listener, admin, err := listen(ctx, c)
+	s.connections = newConnections(c.Server.Limits.MaxConnections, o.Log)
+	s.metrics.Register(s.connections)
+	l, err := listen(ctx, c.Server, o.Passed)
 	if err != nil {
 		return err
 	}
 	if o.Started != nil {
-		o.Started(Addrs{listener.Addr(), admin.Addr()})
+		o.Started(Addrs{l.Listen.Addr(), l.Admin.Addr()})
 	}
-	o.Log.Info("serving", "listen", listener.Addr().String(), "admin_listen", admin.Addr().String(), "apps", len(c.Apps))
-	return s.serve(ctx, c, listener, admin)
-}
-
-func listen(ctx context.Context, c *config.Config) (listener, admin net.Listener, err error) {
-	var lc net.ListenConfig
-	listener, err = lc.Listen(ctx, "tcp", c.Server.Listen)
-	if err != nil {
-		return nil, nil, &ListenError{"server.listen", err}
-	}
-	admin, err = lc.Listen(ctx, "tcp", c.Server.AdminListen)
-	if err != nil {
-		_ = listener.Close()
-		return nil, nil, &ListenError{"server.admin_listen", err}
-	}
-	return listener, admin, nil
-}
-
-// Time limits of connections. There is none for a whole request or answer:
-// uploads, downloads and streams take as long as they take.
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	// headerRoom is what a request's header may hold besides the assertion.
-	headerRoom = 64 << 10
-)
-
-func (s *server) serve(ctx context.Context, c *config.Config, listener, admin net.Listener) error {
-	errorLog := slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug)
-	main := &http.Server{
-		Handler:           s.bridge,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    c.Server.MaxAssertionBytes + headerRoom,
-		ErrorLog:          errorLog,
-	}
-	operator := &http.Server{
-		Handler:           s.adminHandler(),
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		ErrorLog:          errorLog,
-	}
-	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error { return ignoreClosed(main.Serve(listener)) })
-	g.Go(func() error { return ignoreClosed(operator.Serve(admin)) })
-	g.Go(func() error {
-		s.reloadLoop(running, c.Server)
-		return nil
-	})
-	g.Go(func() error {
-		<-running.Done()
-		return s.drain(context.WithoutCancel(ctx), main, operator, c.Server.DrainTimeout)
-	})
-	return g.Wait()
-}
-
-// drain stops accepting and waits for requests under way. The admin listener
-// goes last: it is where one sees that the server is draining.
-func (s *server) drain(ctx context.Context, main, operator *http.Server, timeout time.Duration) error {
-	s.state.draining.Store(true)
-	s.o.Log.Info("draining", "timeout", timeout.String())
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	err := main.Shutdown(ctx)
-	if err != nil {
-		err = fmt.Errorf("draining: requests were still under way after %s: %w", timeout, err)
-		_ = main.Close()
-	}
-	_ = operator.Close()
-	s.o.Log.Info("stopped")
-	return err
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	o.Log.Info("serving", "listen", l.Listen.Addr().String(), "admin_listen", l.Admin.Addr().String(), "apps", len(c.Apps))
+	return s.serve(ctx, c.Server, l)
 }
 
 // load builds a snapshot of the configuration file and puts it in force. On any
 // error everything stays as it was.
 func (s *server) load(ctx context.Context) (*config.Config, error) {
-	c, err := config.Load(s.o.ConfigPath)
+	c, err := s.read()
 	if err != nil {
 		return nil, err
 	}
@@ -173,17 +116,25 @@ func (s *server) load(ctx context.Context) (*config.Config, error) {
 	}
 	p, err := s.state.build(c, s.metrics)
 	if err != nil {
+		s.state.discard(p)
 		return nil, err
 	}
-	if s.bridge == nil {
+	first := s.bridge == nil
+	if first {
 		s.bridge = bridge.New(p.snapshot, bridge.Deps{Log: s.o.Log})
 	} else {
 		if err := s.state.fetchNew(ctx, p); err != nil {
+			s.state.discard(p)
 			return nil, err
 		}
 		s.bridge.Swap(p.snapshot)
 	}
 	s.state.commit(p)
+	// Between TLS and plain HTTP, only a restart leads.
+	if c.Server.TLS != nil && (first || s.certificate.inForce.Load() != nil) {
+		s.certificate.use(c.Server.TLS)
+	}
+	s.server = c.Server
 	s.metrics.Reloaded(true, time.Now())
 	s.logWarnings(c)
 	return c, nil
@@ -208,45 +159,4 @@ func (e *TestsFailedError) Error() string {
 		lines = append(lines, f.String())
 	}
 	return strings.Join(lines, "\n")
-}
-
-// reloadLoop loads the configuration again whenever it is told to. started is
-// the [server] table that this process began with.
-func (s *server) reloadLoop(ctx context.Context, started config.Server) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.o.Reload:
-		}
-		c, err := s.load(ctx)
-		if err != nil {
-			s.metrics.Reloaded(false, time.Now())
-			s.o.Log.Error("reload refused; the configuration before it stays in force", "error", err)
-			continue
-		}
-		s.o.Log.Info("reloaded", "apps", len(c.Apps))
-		for _, key := range needRestart(started, c.Server) {
-			s.o.Log.Warn("changed in the file, but only a restart puts it in force", "key", key)
-		}
-	}
-}
-
-// needRestart names the keys whose change a reload cannot put in force.
-func needRestart(started, now config.Server) []string {
-	var keys []string
-	if now.Listen != started.Listen {
-		keys = append(keys, "server.listen")
-	}
-	if now.AdminListen != started.AdminListen {
-		keys = append(keys, "server.admin_listen")
-	}
-	if now.DrainTimeout != started.DrainTimeout {
-		keys = append(keys, "server.drain_timeout")
-	}
-	// The verifiers follow at once; the room for the header does not.
-	if now.MaxAssertionBytes > started.MaxAssertionBytes {
-		keys = append(keys, "server.max_assertion_bytes")
-	}
-	return keys
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,11 +16,13 @@ import (
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/session"
+	"github.com/ssobridge/ssobridge/bridge/session/store"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
-// state is what outlives a snapshot: keys, and connections to upstreams. Both
+// state is what outlives a snapshot: keys, connections to upstreams, and sessions. All
 // are looked up by what they depend on, so a reload that leaves an issuer or an
 // upstream as it was leaves its keys and connections too.
 type state struct {
@@ -27,11 +30,17 @@ type state struct {
 	log        *slog.Logger
 	draining   atomic.Bool
 	running    sync.WaitGroup
+	stopping   chan struct{} // closed when the server ends
+
+	// What is at random, and what counts, is the same for all stores of sessions.
+	randomKeys   *session.Keys
+	storeMetrics *store.Metrics
 
 	mu         sync.Mutex
 	keys       map[keysID]*runningKeys
-	transports map[transportID]*http.Transport
+	transports map[transportID]*proxy.Transport
 	inUse      []issuerKeys
+	kept       *openSessions
 }
 
 // runningKeys are fetched keys with what stops their fetching.
@@ -41,8 +50,8 @@ type runningKeys struct {
 }
 
 type transportID struct {
-	app, url string
-	timeout  time.Duration
+	app       string
+	upstreams [sha256.Size]byte
 }
 
 // issuerKeys are the keys of one issuer of the configuration in force; fetched is
@@ -57,7 +66,9 @@ func newState(background context.Context, log *slog.Logger) *state {
 		background: background,
 		log:        log,
 		keys:       make(map[keysID]*runningKeys),
-		transports: make(map[transportID]*http.Transport),
+		transports: make(map[transportID]*proxy.Transport),
+		stopping:   make(chan struct{}),
+		randomKeys: session.NewKeys(), storeMetrics: store.NewMetrics(),
 	}
 }
 
@@ -65,15 +76,16 @@ func newState(background context.Context, log *slog.Logger) *state {
 type pending struct {
 	snapshot   *bridge.Snapshot
 	keys       map[keysID]*runningKeys
-	transports map[transportID]*http.Transport
+	transports map[transportID]*proxy.Transport
 	inUse      []issuerKeys
+	sessions   *openSessions
 }
 
 // build makes a snapshot of c. Until commit, nothing has changed.
 func (s *state) build(c *config.Config, m *telemetry.Metrics) (*pending, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := &pending{keys: make(map[keysID]*runningKeys), transports: make(map[transportID]*http.Transport)}
+	p := &pending{keys: make(map[keysID]*runningKeys), transports: make(map[transportID]*proxy.Transport)}
 	for _, i := range c.Issuers {
 		fetched, err := s.fetchedKeys(i, c.Server.CacheDir, p.keys)
 		if err != nil {
@@ -82,9 +94,13 @@ func (s *state) build(c *config.Config, m *telemetry.Metrics) (*pending, error) 
 		p.inUse = append(p.inUse, issuerKeys{i, fetched})
 	}
 	var err error
+	if p.sessions, err = s.sessions(c, m); err != nil {
+		return nil, err
+	}
 	p.snapshot, err = bridge.Build(c, bridge.Deps{
 		Keys:      p.keySource,
 		Transport: func(a *config.App) http.RoundTripper { return s.transport(a, p.transports) },
+		Sessions:  p.sessions.keeper,
 		Metrics:   m,
 		Log:       s.log,
 	})
@@ -141,11 +157,11 @@ func (s *state) fetchedKeys(i *config.Issuer, cacheDir string, used map[keysID]*
 	return keys, nil
 }
 
-func (s *state) transport(a *config.App, used map[transportID]*http.Transport) *http.Transport {
-	id := transportID{a.Name, a.Upstream.String(), a.Timeout}
+func (s *state) transport(a *config.App, used map[transportID]*proxy.Transport) *proxy.Transport {
+	id := transportID{a.Name, a.Upstreams.ID}
 	t, ok := s.transports[id]
 	if !ok {
-		t = proxy.NewTransport(a.Timeout)
+		t = proxy.Open(bridge.TransportOptions(a, s.log))
 	}
 	used[id] = t
 	return t
@@ -163,10 +179,16 @@ func (s *state) commit(p *pending) {
 	}
 	for id, t := range s.transports {
 		if p.transports[id] == nil {
-			t.CloseIdleConnections()
+			t.Close()
 		}
 	}
-	s.keys, s.transports, s.inUse = p.keys, p.transports, p.inUse
+	for _, t := range p.transports {
+		t.Start()
+	}
+	if s.kept != nil && s.kept != p.sessions {
+		s.retire(s.kept)
+	}
+	s.keys, s.transports, s.inUse, s.kept = p.keys, p.transports, p.inUse, p.sessions
 	for _, k := range p.keys {
 		if k.stop != nil {
 			continue
@@ -185,9 +207,13 @@ func (s *state) close() {
 		k.stop()
 	}
 	for _, t := range s.transports {
-		t.CloseIdleConnections()
+		t.Close()
 	}
+	close(s.stopping)
 	s.running.Wait()
+	if s.kept != nil {
+		s.closeStore(s.kept)
+	}
 }
 
 func (s *state) issuers() []issuerKeys {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/bridge/server"
@@ -24,18 +26,26 @@ func newServe() *cobra.Command {
 
 SIGHUP loads the configuration again: a good one is in force at once, a bad one
 changes nothing and is reported. SIGTERM and SIGINT let requests under way finish;
-a second one ends them.`,
+a second one ends them.
+
+Sockets that systemd passes are served in place of listen and admin_listen.
+GOMEMLIMIT is 90 % of the cgroup's memory limit unless it is set.`,
 		Example: "  ssobridge serve --config /etc/ssobridge/ssobridge.toml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(cmd.ErrOrStderr(), logFormat, logLevel)
 			if err != nil {
 				return &exit{exitUsage, err}
 			}
+			passed, err := server.PassedListeners()
+			if err != nil {
+				return &exit{exitUsage, err}
+			}
+			limitMemory(log)
 			ctx, cancel := untilSignal(cmd.Context())
 			defer cancel()
 			reload, stop := reloadSignal(ctx)
 			defer stop()
-			err = server.Run(ctx, server.Options{ConfigPath: path, Version: version(), Log: log, Reload: reload})
+			err = server.Run(ctx, server.Options{ConfigPath: path, Version: version(), Log: log, Reload: reload, Passed: passed})
 			return serveExit(err)
 		},
 	}
@@ -60,6 +70,18 @@ func serveExit(err error) error {
 		return &exit{exitNo, err}
 	default:
 		return &exit{exitUsage, err}
+	}
+}
+
+// limitMemory makes the garbage collector work harder before the kernel would kill
+// the process. GOMEMLIMIT, or AUTOMEMLIMIT=off, prevails.
+func limitMemory(log *slog.Logger) {
+	limit, err := memlimit.Set(memlimit.WithRatio(0.9))
+	switch {
+	case err != nil: // no cgroups here
+		log.Debug("memory limit unknown", "error", err)
+	case limit < math.MaxInt64:
+		log.Info("memory limit", "gomemlimit", limit)
 	}
 }
 

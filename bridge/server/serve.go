@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/telemetry"
+)
+
+func (s *server) serve(ctx context.Context, c config.Server, l Listeners) error {
+	main, operator := s.mainServer(c), s.adminServer(c)
+	listener := s.connections.from(l.Listen)
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if c.TLS != nil {
+			return s.ignoreClosed(main.ServeTLS(listener, "", ""))
+		}
+		return s.ignoreClosed(main.Serve(listener))
+	})
+	g.Go(func() error { return s.ignoreClosed(operator.Serve(l.Admin)) })
+	g.Go(func() error {
+		s.reloadLoop(running, c)
+		return nil
+	})
+	g.Go(func() error {
+		<-running.Done()
+		return s.drain(context.WithoutCancel(ctx), listener, main, operator, c.DrainTimeout)
+	})
+	return g.Wait()
+}
+
+// mainServer has no time limit for a whole request or answer: uploads, downloads
+// and streams take as long as they take.
+func (s *server) mainServer(c config.Server) *http.Server {
+	srv := &http.Server{
+		Handler:           s.limitURI(c.Limits.MaxURIBytes, s.bridge),
+		ReadHeaderTimeout: c.Limits.ReadHeaderTimeout,
+		IdleTimeout:       c.Limits.IdleTimeout,
+		MaxHeaderBytes:    c.MaxAssertionBytes + c.Limits.MaxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: c.Limits.MaxConcurrentStreams},
+		ConnState:         s.connections.onState,
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+	}
+	if c.TLS != nil {
+		srv.TLSConfig = s.certificate.tlsConfig()
+	}
+	if c.H2C {
+		srv.Protocols = new(http.Protocols)
+		srv.Protocols.SetHTTP1(true)
+		srv.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return srv
+}
+
+func (s *server) adminServer(c config.Server) *http.Server {
+	return &http.Server{
+		Handler:           s.adminHandler(),
+		ReadHeaderTimeout: c.Limits.ReadHeaderTimeout,
+		IdleTimeout:       c.Limits.IdleTimeout,
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// limitURI refuses long request targets. While the server drains, it also asks
+// clients to come back on another connection: Connection: close, for HTTP/2 a
+// GOAWAY. The answer to an upgrade has a Connection of its own.
+func (s *server) limitURI(maxBytes int, next http.Handler) http.Handler {
+	refused := s.metrics.App("")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.state.draining.Load() && r.Header["Upgrade"] == nil {
+			w.Header().Set("Connection", "close")
+		}
+		if len(r.RequestURI) > maxBytes {
+			refused.Refused(telemetry.Refused, "uri_too_long")
+			http.Error(w, "The address is too long.", http.StatusRequestURITooLong)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// lastRequests is how long clients have to learn, by the answer to a request, that
+// a connection ends. A request that crosses with the closing of an idle connection
+// is lost.
+const lastRequests = time.Second
+
+// drain stops accepting and waits for requests under way, then for connections that
+// are no longer HTTP. The admin listener goes last: it is where one sees that the
+// server is draining.
+func (s *server) drain(ctx context.Context, listener net.Listener, main, operator *http.Server, timeout time.Duration) error {
+	s.state.draining.Store(true)
+	s.o.Log.Info("draining", "timeout", timeout.String())
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	_ = listener.Close()
+	last, cancelLast := context.WithTimeout(ctx, min(lastRequests, timeout/4))
+	defer cancelLast()
+	_ = s.connections.waitClosed(last) // or until then
+
+	err := main.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("draining: requests were still under way after %s: %w", timeout, err)
+		_ = main.Close()
+	}
+	if s.connections.waitHijacked(ctx) != nil {
+		n := s.connections.closeHijacked()
+		s.o.Log.Warn("upgraded connections were still open and are closed", "connections", n, "timeout", timeout.String())
+	}
+	_ = operator.Close()
+	s.o.Log.Info("stopped")
+	return err
+}
+
+// ignoreClosed: a server whose listener was closed by drain has not failed.
+func (s *server) ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) && s.state.draining.Load() {
+		return nil
+	}
+	return err
+}
