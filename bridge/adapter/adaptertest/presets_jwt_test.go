@@ -58,6 +58,12 @@ func (p preset) read(header, value string) ([]adaptertest.Part, bool) {
 	if p.Kind == "sso" {
 		return p.readAnswer(header, value)
 	}
+	if p.Kind == "login" {
+		return p.readSignIn(header, value)
+	}
+	if p.Kind == "session" {
+		return p.readSession(header, value)
+	}
 	return p.readToken(header, value)
 }
 

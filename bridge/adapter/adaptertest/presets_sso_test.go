@@ -35,6 +35,12 @@ type answering struct {
 
 // signingIn returns an adapter as the suite can look at it.
 func (p preset) signingIn(a adapter.Adapter) adapter.Adapter {
+	if p.Kind == "login" {
+		return loggingIn{a.(adapter.SessionStarter), p.login}
+	}
+	if p.Kind == "session" {
+		return holding{a.(adapter.SessionReader)}
+	}
 	switch p.Protocol {
 	case "discourse":
 		payload := base64.StdEncoding.EncodeToString([]byte(url.Values{

@@ -40,6 +40,8 @@ type preset struct {
 	Prefix string
 	// Protocol is that of kind sso.
 	Protocol string
+	login
+	session
 }
 
 // headers are what a preset of kind headers sends.
@@ -76,6 +78,12 @@ func (p preset) options() string {
 	}
 	if p.Kind == "sso" {
 		return `secret = { file = "app.secret" }`
+	}
+	if p.Kind == "login" {
+		return p.login.options()
+	}
+	if p.Kind == "session" {
+		return p.session.options()
 	}
 	for _, h := range p.headers() {
 		if h["from"] == "email_local" {
@@ -152,7 +160,7 @@ rule     = [{ role = %q }]
 extends = %q
 %s
 `, table.role(), p.Name, table.options())
-	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": []byte(appKey), "app.secret": []byte(appSecret)} {
+	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": []byte(appKey), "app.secret": []byte(appSecret), "app.credentials": []byte(appCredentials), "app.dsn": []byte(appDSN), "redis.url": []byte(appRedis)} {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(file), name), data, 0o600); err != nil {
 			tb.Fatal(err)
 		}
@@ -249,6 +257,10 @@ func TestPresetGolden(t *testing.T) {
 							value = token
 						} else if answer, is := readPreset(t, preset).openAnswer(header, value); is {
 							value = answer
+						} else if sent, is := readPreset(t, preset).openSignIn(header, value); is {
+							value = sent
+						} else if lines, is := readPreset(t, preset).openSession(header, value); is {
+							value = lines
 						} else if slices.Contains(owned.Secrets, header) {
 							value = adapter.HiddenSecret
 						}

@@ -1,8 +1,7 @@
 package headers
 
 import (
-	"strings"
-
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
@@ -31,10 +30,9 @@ func (o *Options) checkGroups(fail value.Fail) {
 }
 
 func (o *Options) checkLogout(fail value.Fail) {
-	switch {
-	case o.Logout.Path == "" && len(o.Logout.Omit) > 0:
-		fail("logout.path", `missing: say where people sign out of the app, such as "/logout"`)
-	case o.Logout.Path != "" && (!strings.HasPrefix(o.Logout.Path, "/") || strings.ContainsAny(o.Logout.Path, "?#%*")):
-		fail("logout.path", `%q is no path; write it whole and as people read it, such as "/logout"`, o.Logout.Path)
+	if o.Logout.Path == "" && len(o.Logout.Omit) > 0 {
+		fail("logout.path", carry.NoLogoutPath)
+		return
 	}
+	o.Logout.Check(fail)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/adaptertest"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
 )
 
 // TestConformance runs the suite on adapters that have the whole vocabulary
@@ -69,7 +70,7 @@ func TestConformance(t *testing.T) {
 		{"Open WebUI", Options{Header: map[string]Header{
 			"X-User-Email": {From: "email", Lower: true, Required: true}, "X-User-Name": {From: "name", Encode: "percent"},
 			"X-User-Role": {From: "role"}, "X-User-Groups": {From: "groups", Join: ",", Encode: "percent"},
-		}, Logout: Logout{Path: "/api/v1/auths/signout"}}, items("X-User-Groups", ",", func(item string) string {
+		}, Logout: Logout{Logout: carry.Logout{Path: "/api/v1/auths/signout"}}}, items("X-User-Groups", ",", func(item string) string {
 			text, err := url.PathUnescape(item)
 			if err != nil {
 				return err.Error()

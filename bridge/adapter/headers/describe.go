@@ -45,6 +45,8 @@ func (h *Header) describeSource(o *Options) string {
 		return fmt.Sprintf("always %q", h.Const)
 	case !h.Secret.IsZero():
 		return "a secret"
+	case h.Needs != "":
+		return h.Needs
 	}
 	return h.from(o).Describe()
 }

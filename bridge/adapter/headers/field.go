@@ -28,6 +28,9 @@ type Header struct {
 	// Secret is a text that the app and the bridge share, at least 16 bytes, so
 	// that the app can tell the bridge from others.
 	Secret adapter.Secret `toml:"secret"`
+	// Needs, in a preset, stands in the place of a secret that only an [adapter.NAME]
+	// can have, and says what it is. With it the adapter does not open.
+	Needs string `toml:"needs"`
 
 	// Map holds the app's words for what the source says, each item of a list by
 	// itself. Of roles, it has every one that the app may be sent.

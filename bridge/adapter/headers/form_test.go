@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
 )
 
 // TestForm has a case for every way to write a value or a list. No want is a
@@ -135,14 +136,14 @@ func TestLogout(t *testing.T) {
 		want    []string
 	}{
 		{"none", Logout{}, request("/logout"), all},
-		{"elsewhere", Logout{Path: "/logout"}, request("/"), all},
-		{"there", Logout{Path: "/logout"}, request("/logout"), nil},
-		{"there, some", Logout{Path: "/logout", Omit: []string{"x_user", "X-Role"}}, request("/logout"), []string{"X-Via"}},
-		{"below", Logout{Path: "/logout"}, request("/logout/x"), all},
-		{"above", Logout{Path: "/a/logout"}, request("/logout"), all},
-		{"in another case", Logout{Path: "/logout"}, request("/Logout"), all},
-		{"no path", Logout{Path: "/logout"}, &http.Request{}, all}, // as explain asks
-		{"no request", Logout{Path: "/logout"}, nil, all},
+		{"elsewhere", Logout{Logout: carry.Logout{Path: "/logout"}}, request("/"), all},
+		{"there", Logout{Logout: carry.Logout{Path: "/logout"}}, request("/logout"), nil},
+		{"there, some", Logout{Logout: carry.Logout{Path: "/logout"}, Omit: []string{"x_user", "X-Role"}}, request("/logout"), []string{"X-Via"}},
+		{"below", Logout{Logout: carry.Logout{Path: "/logout"}}, request("/logout/x"), all},
+		{"above", Logout{Logout: carry.Logout{Path: "/a/logout"}}, request("/logout"), all},
+		{"in another case", Logout{Logout: carry.Logout{Path: "/logout"}}, request("/Logout"), all},
+		{"no path", Logout{Logout: carry.Logout{Path: "/logout"}}, &http.Request{}, all}, // as explain asks
+		{"no request", Logout{Logout: carry.Logout{Path: "/logout"}}, nil, all},
 	}
 	for _, tt := range tests {
 		a := mustOpen(t, Options{Header: header, Logout: tt.logout})

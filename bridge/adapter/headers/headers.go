@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
@@ -45,8 +46,12 @@ type Options struct {
 	// that begins so.
 	Strip []string `toml:"strip"`
 	// StripCookies names cookies that are removed from every request: the app's
-	// own sessions, where it would believe one rather than the headers.
+	// own sessions, where it would believe one rather than the headers. "auth_*" is
+	// every cookie that begins so.
 	StripCookies []string `toml:"strip_cookies"`
+	// StripQuery names query parameters that are removed from the address of every
+	// request, where the app takes credentials there. All else in it stays as it is.
+	StripQuery []string `toml:"strip_query"`
 	// Domains are the email domains whose addresses may be shortened to their
 	// local part (from = "email_local"). Without such a list ann@a.example and
 	// ann@b.example would be one user.
@@ -60,15 +65,15 @@ type Options struct {
 	// Resync is how often a sync_marker changes although nothing else does; 0:
 	// one minute.
 	Resync time.Duration `toml:"resync"`
-	// Logout is where people sign out of the app.
+	// Logout is how people sign out of the app.
 	Logout Logout `toml:"logout"`
 }
 
-// Logout is a path on which the app is not told who somebody is. Some apps end
-// a session only for those who have nothing but its cookie.
+// Logout says how people sign out of the app. At its path, the app is not told who
+// somebody is: some apps end a session only for those who have nothing but its
+// cookie.
 type Logout struct {
-	// Path is the request's whole path, without the query; empty: none.
-	Path string `toml:"path"`
+	carry.Logout
 	// Omit names the headers that are not sent there; none: no header is.
 	Omit []string `toml:"omit"`
 }
@@ -83,7 +88,7 @@ type headersAdapter struct {
 	marked  bool // one of the fields has a sync marker
 	repeats bool // one of the fields repeats
 	resync  time.Duration
-	logout  string // path
+	logout  adapter.Logout
 	// attributes are those of the decision that are sent.
 	attributes []string
 }
@@ -92,13 +97,14 @@ var (
 	_ adapter.Adapter       = (*headersAdapter)(nil)
 	_ adapter.AttributeUser = (*headersAdapter)(nil)
 	_ adapter.Omitter       = (*headersAdapter)(nil)
+	_ adapter.SignsOut      = (*headersAdapter)(nil)
 )
 
 // Open checks the options and returns the adapter.
 func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	var (
 		errs []error
-		a    = &headersAdapter{resync: cmp.Or(o.Resync, defaultResync), logout: o.Logout.Path}
+		a    = &headersAdapter{resync: cmp.Or(o.Resync, defaultResync), logout: o.Logout.Way()}
 		fail = func(key, format string, args ...any) {
 			errs = append(errs, &adapter.OptionError{Key: key, Problem: fmt.Sprintf(format, args...)})
 		}
@@ -116,7 +122,8 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 		fail("omit", "leaves no header, so the app would be told nothing; keep one of them")
 	}
 	o.checkLogout(fail)
-	value.Strip(&a.owned, o.Strip, o.StripCookies, sent, fail)
+	value.Strip(&a.owned, o.Strip, o.StripCookies, value.NotAbove(sent, env), fail)
+	value.StripQuery(&a.owned, o.StripQuery, fail)
 	if errs != nil {
 		return nil, errors.Join(errs...)
 	}
@@ -235,8 +242,11 @@ func (a *headersAdapter) Adapt(_ context.Context, in adapter.Input) (adapter.Out
 
 // leaving reports whether the person is about to sign out of the app.
 func (a *headersAdapter) leaving(r *http.Request) bool {
-	return a.logout != "" && r != nil && r.URL != nil && r.URL.Path == a.logout
+	return a.logout.Path != "" && r != nil && r.URL != nil && r.URL.Path == a.logout.Path
 }
+
+// Logout returns how people sign out of the app.
+func (a *headersAdapter) Logout() adapter.Logout { return a.logout }
 
 // Omitted returns the headers that the app does not get for in, and why not.
 func (a *headersAdapter) Omitted(_ context.Context, in adapter.Input) map[string]string {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
 )
 
 // optionTest is options, and what Open says of them.
@@ -105,10 +106,10 @@ func TestOptionErrors(t *testing.T) {
 			`logout.omit: "X-Usr" is no header of this adapter; it has X-User`,
 			`logout.path: missing: say where people sign out of the app, such as "/logout"`,
 		}},
-		{"logout at no path", Options{Header: map[string]Header{"X-User": user}, Logout: Logout{Path: "logout"}}, []string{
+		{"logout at no path", Options{Header: map[string]Header{"X-User": user}, Logout: Logout{Logout: carry.Logout{Path: "logout"}}}, []string{
 			`logout.path: "logout" is no path; write it whole and as people read it, such as "/logout"`,
 		}},
-		{"logout at a pattern", Options{Header: map[string]Header{"X-User": user}, Logout: Logout{Path: "/logout*"}}, []string{
+		{"logout at a pattern", Options{Header: map[string]Header{"X-User": user}, Logout: Logout{Logout: carry.Logout{Path: "/logout*"}}}, []string{
 			`logout.path: "/logout*" is no path; write it whole and as people read it, such as "/logout"`,
 		}},
 		{"headers of the request", Options{Header: map[string]Header{"Host": user, "content_length": user}}, []string{

@@ -1,6 +1,8 @@
 package headers
 
 import (
+	"fmt"
+
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
@@ -14,7 +16,7 @@ func (h *Header) from(o *Options) *value.Source {
 	if h.Const != "" {
 		s.Own = append(s.Own, "constant")
 	}
-	if !h.Secret.IsZero() {
+	if !h.Secret.IsZero() || h.Needs != "" {
 		s.Own = append(s.Own, "secret")
 	}
 	return s
@@ -32,6 +34,8 @@ func (h *Header) words(o *Options) *value.Words {
 func (h *Header) source(o *Options, env adapter.Env, f *field, bad value.Fail) (secret string) {
 	from := h.from(o)
 	switch given := from.Given(); {
+	case h.Needs != "":
+		bad("", "missing: %s; write %s", h.Needs, h.example())
 	case given != 1:
 		bad("", `has %d sources; give exactly one of from = "email", claim = "department", attribute = "org_id", const = "text" and secret = { file = "..." }`, given)
 	case h.Const != "":
@@ -49,6 +53,14 @@ func (h *Header) source(o *Options, env adapter.Env, f *field, bad value.Fail) (
 		f.single, f.list = r.Single, r.List
 	}
 	return secret
+}
+
+// example is what to write for a header that needs a secret.
+func (h *Header) example() string {
+	if h.Prefix == "" {
+		return `{ secret = { file = "..." } }`
+	}
+	return fmt.Sprintf(`{ secret = { file = "..." }, prefix = %q }`, h.Prefix)
 }
 
 func (h *Header) sendsRoles() bool { return h.From == "role" || h.From == "roles" }

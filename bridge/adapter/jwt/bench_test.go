@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/jws"
@@ -18,6 +19,16 @@ func BenchmarkAdapt(b *testing.B) {
 		a := mustOpen(b, o, serving)
 		b.Run(algorithm, func(b *testing.B) {
 			in := inputOf(ann())
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := a.Adapt(b.Context(), in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(algorithm+"/reuse", func(b *testing.B) {
+			o.Reuse = 30 * time.Second
+			a, in := mustOpen(b, o, serving), inputOf(ann())
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := a.Adapt(b.Context(), in); err != nil {

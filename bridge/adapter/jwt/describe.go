@@ -3,12 +3,12 @@ package jwt
 import (
 	"cmp"
 	_ "embed" // of start.toml
-	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
+	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/document"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
@@ -42,7 +42,7 @@ func (o *Options) Sends() []adapter.Sent {
 	for _, name := range o.Omit {
 		delete(claims, name)
 	}
-	return describe(sent, "", claims)
+	return append(sent, document.Describe("claim", "", claims)...)
 }
 
 func (o *Options) describeToken() []string {
@@ -50,28 +50,15 @@ func (o *Options) describeToken() []string {
 	if o.Prefix != "" {
 		how = append(how, fmt.Sprintf("behind %q", o.Prefix))
 	}
-	return append(how, value.DescribeToken(cmp.Or(o.Issuer, defaultIssuer), o.Audience, o.Type, cmp.Or(o.Lifetime, defaultLifetime))...)
-}
-
-func describe(sent []adapter.Sent, path string, claims map[string]Claim) []adapter.Sent {
-	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		c := claims[name]
-		if c.Object != nil {
-			sent = describe(sent, path+name+".", c.Object)
-			continue
-		}
-		s := adapter.Sent{In: "claim", Name: path + name, Role: c.source().SendsRoles()}
-		if c.Const != nil {
-			text, _ := json.Marshal(c.Const) //nolint:errchkjson // Open has said so
-			s.Source = fmt.Sprintf("always %s", text)
-		} else {
-			s.Source, s.How = c.source().Describe(), c.describe()
-		}
-		sent = append(sent, s)
+	how = append(how, value.DescribeToken(cmp.Or(o.Issuer, defaultIssuer), o.Audience, o.Type, cmp.Or(o.Lifetime, defaultLifetime))...)
+	if len(o.KeyTypes) > 0 {
+		how = append(how, "under a key of type "+strings.Join(o.KeyTypes, " or "))
 	}
-	return sent
-}
-
-func (c *Claim) describe() []string {
-	return c.words().DescribeTyped(c.source(), c.Type, c.Required, c.Unsendable == "omit")
+	if o.Backdate > 0 {
+		how = append(how, "iat "+value.DescribeDuration(o.Backdate)+" back")
+	}
+	if o.Reuse > 0 {
+		how = append(how, "the same for "+value.DescribeDuration(o.Reuse))
+	}
+	return how
 }

@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"reflect"
 	"testing"
 	"time"
 
@@ -9,42 +8,6 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
-
-// TestDescribeEveryOption: no option of a claim goes unsaid.
-func TestDescribeEveryOption(t *testing.T) {
-	for field := range reflect.TypeFor[Claim]().Fields() {
-		key := field.Tag.Get("toml")
-		var c Claim
-		v := reflect.ValueOf(&c).Elem().FieldByIndex(field.Index)
-		switch {
-		case key == "unsendable":
-			v.SetString("omit")
-		case key == "unmapped":
-			v.SetString("refuse")
-		case key == "object":
-			v.Set(reflect.ValueOf(map[string]Claim{"below": {From: "email"}}))
-		case v.Kind() == reflect.String:
-			v.SetString("x")
-		case v.Kind() == reflect.Bool:
-			v.SetBool(true)
-		case v.Kind() == reflect.Int:
-			v.SetInt(7)
-		case v.Kind() == reflect.Map:
-			v.Set(reflect.ValueOf(map[string]string{"a": "b"}))
-		case v.Kind() == reflect.Slice:
-			v.Set(reflect.ValueOf([]string{"a"}))
-		case v.Kind() == reflect.Interface:
-			v.Set(reflect.ValueOf("x"))
-		default:
-			t.Fatalf("%s: no value for it", key)
-		}
-		without := (&Options{Claims: map[string]Claim{"x": {}}}).Sends()
-		with := (&Options{Claims: map[string]Claim{"x": c}}).Sends()
-		if cmp.Equal(without, with) {
-			t.Errorf("nothing is said of %s", key)
-		}
-	}
-}
 
 func TestDescribe(t *testing.T) {
 	o := &Options{

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -18,20 +21,20 @@ const jwksPath = "jwks.json"
 
 // openKeys reads the keys, if the adapter will serve.
 func (o *Options) openKeys(a *jwtAdapter, env adapter.Env, fail value.Fail) {
+	o.checkKeyTypes(fail)
 	switch {
 	case len(o.Keys) > 0 && !o.Secret.IsZero():
 		fail("secret", "beside keys: one of the two signs; keep one of them")
 		return
 	case len(o.Keys) == 0 && o.Secret.IsZero():
-		fail("keys", `missing: say what signs the tokens, such as keys = [{ file = "jwt.key" }]; `+
-			"`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out jwt.key` makes one")
+		fail("keys", "missing: say what signs the tokens, such as keys = [{ file = \"jwt.key\" }]; `%s -out jwt.key` makes one", o.makeKey())
 		return
 	case !env.ReadSecrets:
 		return
 	}
 	var keys []*jws.Key
 	if !o.Secret.IsZero() {
-		keys = o.openSecret(env, fail)
+		keys = o.openSecret(a, env, fail)
 	} else {
 		keys = o.openFiles(a, fail)
 	}
@@ -50,7 +53,27 @@ func (o *Options) openKeys(a *jwtAdapter, env adapter.Env, fail value.Fail) {
 	a.signer = signer
 }
 
-func (o *Options) openSecret(env adapter.Env, fail value.Fail) []*jws.Key {
+// checkKeyTypes checks the types of keys that the app reads.
+func (o *Options) checkKeyTypes(fail value.Fail) {
+	if len(o.KeyTypes) > 0 && !o.Secret.IsZero() {
+		fail("key_types", "has no effect beside secret; remove it")
+	}
+	for i, t := range o.KeyTypes {
+		if jws.KeyTypes[t] == "" {
+			fail(fmt.Sprintf("key_types[%d]", i+1), "%q; choose of %s", t, strings.Join(slices.Sorted(maps.Keys(jws.KeyTypes)), ", "))
+		}
+	}
+}
+
+// makeKey is the command that makes a key that the app reads.
+func (o *Options) makeKey() string {
+	if len(o.KeyTypes) == 0 || slices.Contains(o.KeyTypes, "EC") {
+		return jws.MakeKey("EC")
+	}
+	return jws.MakeKey(o.KeyTypes[0])
+}
+
+func (o *Options) openSecret(a *jwtAdapter, env adapter.Env, fail value.Fail) []*jws.Key {
 	secret, err := o.Secret.Read(env)
 	if err != nil {
 		fail("secret", "%v", err)
@@ -61,6 +84,7 @@ func (o *Options) openSecret(env adapter.Env, fail value.Fail) []*jws.Key {
 		fail("secret", "%v", err)
 		return nil
 	}
+	a.secret = sha256.Sum256([]byte(secret))
 	return []*jws.Key{key}
 }
 
@@ -77,6 +101,10 @@ func (o *Options) openFiles(a *jwtAdapter, fail value.Fail) []*jws.Key {
 		key, err := jws.ParsePEM(data)
 		if err != nil {
 			fail(at, "%v", err)
+			return nil
+		}
+		if len(o.KeyTypes) > 0 && !slices.Contains(o.KeyTypes, key.Type()) {
+			fail(at, "is %s, which the app does not read: `%s` makes one that it does", jws.KeyTypes[key.Type()], o.makeKey())
 			return nil
 		}
 		if other := number[key.ID]; other > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/document"
 )
 
 func TestOptions(t *testing.T) {
@@ -55,6 +56,29 @@ func TestOptions(t *testing.T) {
 		{"a minute too long", with(func(o *Options) { o.Lifetime = 61 * time.Minute }), []string{
 			`lifetime: 1h1m0s is not between 10 seconds and an hour; "1m" suits apps that check each request`,
 		}},
+		{"times that make no sense", with(func(o *Options) { o.Backdate, o.Reuse = -time.Second, time.Millisecond }), []string{
+			`backdate: -1s is not between 0 and a minute; "10s" is more than clocks differ by that are set by NTP`,
+			`reuse: 1ms is not between a second and 30s, half of lifetime; what is sent again must be good for a while still`,
+		}},
+		{"times that are too long", with(func(o *Options) { o.Backdate, o.Lifetime, o.Reuse = time.Hour, 5*time.Minute, 3*time.Minute }), []string{
+			`backdate: 1h0m0s is not between 0 and a minute; "10s" is more than clocks differ by that are set by NTP`,
+			`reuse: 3m0s is not between a second and 2m30s, half of lifetime; what is sent again must be good for a while still`,
+		}},
+		{"a key that the app does not read", with(func(o *Options) { o.KeyTypes = []string{"RSA"} }), []string{
+			"keys[1]: is an EC key, which the app does not read: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072` makes one that it does",
+		}},
+		{"a key to publish that the app does not read", with(func(o *Options) {
+			o.Keys, o.KeyTypes = append(o.Keys[:1:1], keyOf(newKey(t, "EdDSA"))), []string{"RSA", "EC"}
+		}), []string{
+			"keys[2]: is an Ed25519 key, which the app does not read: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes one that it does",
+		}},
+		{"a key that the app reads", with(func(o *Options) { o.KeyTypes = []string{"OKP", "EC"} }), nil},
+		{"no key, for an app that reads RSA", Options{Header: "X-Token", KeyTypes: []string{"RSA"}}, []string{
+			"keys: missing: say what signs the tokens, such as keys = [{ file = \"jwt.key\" }]; `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out jwt.key` makes one",
+		}},
+		{"types that are none", Options{Header: "X-Token", Secret: secretOf(sharedSecret, nil), KeyTypes: []string{"rsa"}}, []string{
+			`key_types: has no effect beside secret; remove it`, `key_types[1]: "rsa"; choose of EC, OKP, RSA`,
+		}},
 		{"the assertion's audience", with(func(o *Options) { o.Audience = "Grafana.example.com" }), []string{
 			`audience: "Grafana.example.com" is what assertions for this app have; a token must differ, so choose another`,
 		}},
@@ -89,7 +113,7 @@ func TestOptions(t *testing.T) {
 		{"an unknown type", it(Claim{From: "email", Type: "int"}), []string{`claims.it.type: "int"; choose "string", "list", "number" or "bool"`}},
 		{"a list as text", it(Claim{From: "groups", Type: "string"}), []string{`claims.it.type: "string", but groups is a list; leave type out`}},
 		{"a name as a number", it(Claim{From: "name", Type: "number"}), []string{`claims.it.type: name is no number; with map, say what it is for each`}},
-		{"a word that is no number", it(Claim{From: "role", Type: "number", Map: map[string]string{"a": "x"}}), []string{`claims.it.map.a: ` + errNumber.Error()}},
+		{"a word that is no number", it(Claim{From: "role", Type: "number", Map: map[string]string{"a": "x"}}), []string{`claims.it.map.a: ` + document.ErrNumber.Error()}},
 		{"a word with a line break", it(Claim{From: "role", Map: map[string]string{"a": "x\n"}}), []string{`claims.it.map.a: value has control characters`}},
 		{"a role left out", it(Claim{From: "role", Unsendable: "omit"}), []string{
 			`claims.it.unsendable: a role cannot be left out: somebody without it may be allowed more`,

@@ -44,7 +44,9 @@ const (
 // minSecretBytes is RFC 7518 §3.2's.
 const minSecretBytes = 32
 
-const makeKey = "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes one"
+const makeKey = "`" + makeECKey + "` makes one"
+
+const makeECKey = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
 
 // ParsePEM reads a file that holds one key: a private one (PKCS#8, SEC 1 or
 // PKCS#1), or of a key that is only published still, the public one (PKIX).
@@ -147,6 +149,25 @@ func FromSecret(secret string) (*Key, error) {
 		return nil, fmt.Errorf("shorter than %d bytes, which HS256 needs: `openssl rand -hex 32` makes one", minSecretBytes)
 	}
 	return &Key{Algorithm: "HS256", secret: []byte(secret)}, nil
+}
+
+// KeyTypes are the types of keys that sign, as RFC 7518 §6.1 and RFC 8037 §2 name
+// them, and how people call such keys.
+var KeyTypes = map[string]string{"EC": "an EC key", "OKP": "an Ed25519 key", "RSA": "an RSA key"}
+
+// Type is one of KeyTypes; empty: a secret.
+func (k *Key) Type() string { return k.jwk.KeyType }
+
+// MakeKey is the command that makes a key of a type.
+func MakeKey(keyType string) string {
+	switch keyType {
+	case "RSA":
+		return "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072"
+	case "OKP":
+		return "openssl genpkey -algorithm ED25519"
+	default:
+		return makeECKey
+	}
 }
 
 // Signs reports whether the key can sign, rather than only be published.

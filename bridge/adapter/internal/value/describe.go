@@ -75,11 +75,19 @@ func DescribeToken(issuer, audience, typ string, lifetime time.Duration) []strin
 	if typ != "" {
 		how = append(how, "typ "+typ)
 	}
-	good := lifetime.String()
-	if strings.HasSuffix(good, "m0s") {
-		good = strings.TrimSuffix(good, "0s")
+	return append(how, "good for "+DescribeDuration(lifetime)+" at most")
+}
+
+// DescribeDuration writes a duration as people write it: "8h", not "8h0m0s".
+func DescribeDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
 	}
-	return append(how, "good for "+good+" at most")
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 func pairs(m map[string]string) string {
