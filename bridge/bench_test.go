@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -95,7 +96,7 @@ func bareProxy(b *testing.B, upstream string) http.Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	transport := proxy.NewTransport(0)
+	transport := proxy.Open(proxy.Options{Addresses: []proxy.Address{{URL: u}}})
 	b.Cleanup(transport.CloseIdleConnections)
 	return &httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
@@ -123,7 +124,7 @@ func verifying(key *ecdsa.PublicKey, next http.Handler) http.Handler {
 
 func benchBridge(b *testing.B, issuer *verifiertest.Issuer, upstream string) http.Handler {
 	c := loadConfig(b, issuer, strings.Replace(rigConfig, "%s", upstream, 1))
-	transport := proxy.NewTransport(c.Apps[0].Timeout)
+	transport := proxy.Open(bridge.TransportOptions(c.Apps[0], slog.New(slog.DiscardHandler)))
 	b.Cleanup(transport.CloseIdleConnections)
 	d := bridge.Deps{
 		Keys:      func(i *config.Issuer) (verifier.KeySource, error) { return verifier.StaticKeys(i.Static...), nil },

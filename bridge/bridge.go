@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/session"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
@@ -22,19 +23,25 @@ type Bridge struct {
 	snapshot atomic.Pointer[Snapshot]
 	log      *slog.Logger
 	now      func() time.Time
+	after    func(time.Duration, func()) (stop func() bool)
+	tunnels  tunnels
 }
 
 // New returns a Bridge that serves the snapshot s.
 func New(s *Snapshot, d Deps) *Bridge {
 	d = d.withDefaults()
-	b := &Bridge{log: d.Log, now: d.Now}
+	b := &Bridge{log: d.Log, now: d.Now, after: d.After}
 	b.snapshot.Store(s)
 	return b
 }
 
 // Swap makes s the snapshot of every request that comes from now on. Requests
-// under way finish on the one they began with.
-func (b *Bridge) Swap(s *Snapshot) { b.snapshot.Store(s) }
+// under way finish on the one they began with; WebSockets that s would not have
+// begun are closed.
+func (b *Bridge) Swap(s *Snapshot) {
+	b.snapshot.Store(s)
+	b.closeUngranted(s)
+}
 
 // ServeHTTP answers one request.
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -50,6 +57,10 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { app.metrics.Answered(b.now().Sub(start)) }()
 	defer b.abortOnPanic(r, app)
+	if isSignOut(r) {
+		b.signOut(w, r, app, start)
+		return
+	}
 	granted, ref := b.decide(r, app, start)
 	if ref != nil {
 		b.refuse(w, r, app, ref)
@@ -63,29 +74,47 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	proxy.DropForeignUpgrade(r)
 	failed := false
-	app.upstream.Serve(w, r,
-		func(h http.Header) {
+	app.upstream.Serve(w, app.owned.stripQuery(r), proxy.Exchange{
+		Edit: func(h http.Header) {
 			app.owned.strip(h, app.upstream.Trusts(r.RemoteAddr))
 			granted.apply(h)
 		},
-		func(err error) {
+		Answer: func(answer *http.Response) error { return app.answered(r, granted, answer) },
+		Fail: func(err error) {
 			failed = true
 			b.upstreamFailed(w, r, app, granted, err)
-		})
+		},
+		Tunnel: b.watch(r, app, granted, start),
+	})
 	if !failed {
 		app.metrics.Allowed()
 	}
+}
+
+// answered edits an app's answer before it is passed on.
+func (a *App) answered(r *http.Request, g *grant, answer *http.Response) error {
+	if g.visit != nil {
+		if err := g.visit.Answer(r.Context(), answer.StatusCode, answer.Header); err != nil {
+			return err
+		}
+	}
+	if a.signsOutOf(r, answer) {
+		answer.Header.Set("Location", signOutPath)
+	}
+	return nil
 }
 
 // grant is what a request goes on with.
 type grant struct {
 	principal *verifier.Principal
 	decision  mapping.Decision
+	mapper    *mapping.Mapper
 	output    adapter.Output
+	visit     *session.Visit // nil: the app has no sessions that are ours to carry
 }
 
 // decide is the straight line from a request to a grant or a refusal. It sends
-// nothing anywhere. A panic in it is a refusal too.
+// nothing of the request anywhere. A panic in it is a refusal too.
 func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref *refusal) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -111,15 +140,21 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	default:
 		return nil, &refusal{reason: reasonNoRole, principal: p}
 	}
-	output, err := app.adapt(r.Context(), adapter.Input{
-		Principal: p, Decision: decision, Request: r, Time: now, SignIn: app.signsIn(r),
-	})
+	if !proxy.SameSite(r, app.host, app.webSockets.Origins) {
+		return nil, &refusal{reason: reasonCrossSite, principal: p, decision: decision}
+	}
+	in := adapter.Input{Principal: p, Decision: decision, Request: r, Time: now, SignIn: app.signsIn(r)}
+	g = &grant{principal: p, decision: decision, mapper: mapper}
+	g.output, err = app.adapt(r.Context(), in)
+	if err == nil && app.sessions != nil && !in.SignIn {
+		g.visit, err = app.sessions.Find(r.Context(), in, r.Header["Cookie"])
+	}
 	if err != nil {
 		ref := refusalOf(err)
 		ref.principal, ref.decision = p, decision
 		return nil, ref
 	}
-	return &grant{p, decision, output}, nil
+	return g, nil
 }
 
 // abortOnPanic ends the connection of a request that panicked after its
@@ -173,6 +208,8 @@ func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, erro
 func (b *Bridge) upstreamFailed(w http.ResponseWriter, r *http.Request, app *App, g *grant, err error) {
 	ref := &refusal{reason: reasonUpstreamUnreachable, err: err, principal: g.principal, decision: g.decision}
 	switch {
+	case errors.Is(err, session.ErrStore):
+		ref.reason = reasonSessions
 	case r.Context().Err() != nil:
 		// The client has gone; the status is for the record only.
 		ref.reason = reasonClientGone

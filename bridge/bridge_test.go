@@ -25,10 +25,10 @@ import (
 
 func TestGrafanaReceivesTheRole(t *testing.T) {
 	r := newRig(t)
-	wantStatus(t, r.get("Accept: text/html", "Cookie: grafana_session=1; theme=dark"), http.StatusOK)
+	wantStatus(t, r.get("Accept: text/html", "Cookie: lang=en; theme=dark"), http.StatusOK)
 	raw := r.upstream.last(t)
 	for _, want := range []string{
-		"GET /d/1?x=1 HTTP/1.1", "Host: grafana.example.com", "Accept: text/html", "Cookie: grafana_session=1; theme=dark",
+		"GET /d/1?x=1 HTTP/1.1", "Host: grafana.example.com", "Accept: text/html", "Cookie: lang=en; theme=dark",
 		"X-Webauth-User: ann@example.com", "X-Webauth-Email: ann@example.com", "X-Webauth-Name: Ann", "X-Webauth-Role: Admin",
 	} {
 		if !strings.Contains(raw, want+"\r\n") {

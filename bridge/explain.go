@@ -47,13 +47,18 @@ type Explanation struct {
 	// SignIn is what the app is told when it asks by way of the browser; null: it
 	// never does.
 	SignIn map[string]HeaderValue `json:"sign_in,omitempty"`
+	// Session says, a line each, how a session of the app is begun for the person who
+	// has none; null: the app is told otherwise.
+	Session []string `json:"session,omitempty"`
 	// NotSent are headers that the upstream does not receive for this person,
 	// with the reason.
 	NotSent map[string]string `json:"not_sent"`
-	// Strip names the headers that clients may not send, in any spelling, and
-	// StripCookies the cookies; "X-Extra-*" is every header that begins so.
+	// Strip names the headers that clients may not send, in any spelling,
+	// StripCookies the cookies and StripQuery the parameters of addresses; "X-Extra-*"
+	// is every header that begins so.
 	Strip        []string `json:"strip"`
 	StripCookies []string `json:"strip_cookies,omitempty"`
+	StripQuery   []string `json:"strip_query,omitempty"`
 	// OtherIssuers are the app's issuers besides Issuer, and DefaultRole is its
 	// default_role.
 	OtherIssuers []string `json:"other_issuers,omitempty"`
@@ -139,7 +144,12 @@ func newExplanation(a *config.App, i *config.Issuer) Explanation {
 	}
 	slices.Sort(e.Strip)
 	e.Strip = slices.Compact(e.Strip)
-	e.StripCookies = slices.Sorted(slices.Values(owned.Cookies))
+	e.StripCookies = slices.Clone(owned.Cookies)
+	for _, prefix := range owned.CookiePrefixes {
+		e.StripCookies = append(e.StripCookies, prefix+"*")
+	}
+	slices.Sort(e.StripCookies)
+	e.StripQuery = slices.Sorted(slices.Values(owned.Query))
 	return e
 }
 
@@ -153,6 +163,10 @@ func (e *Explanation) adapt(ctx context.Context, a *config.App, in adapter.Input
 	var fields map[string][]string
 	if err == nil && asks {
 		fields, err = signs.SignedFields(in)
+	}
+	starts, hasSessions := a.Adapter.(adapter.SessionStarter)
+	if err == nil && hasSessions {
+		e.Session, err = starts.DescribeSession(in)
 	}
 	if err != nil {
 		if adapting, ok := errors.AsType[*adaptError](err); ok {
@@ -175,6 +189,9 @@ func (e *Explanation) adapt(ctx context.Context, a *config.App, in adapter.Input
 	}
 	for _, c := range out.Cookies {
 		e.Cookies = append(e.Cookies, c.Name)
+	}
+	if hasSessions {
+		e.Cookies = append(e.Cookies, starts.SessionPlan().Cookies...)
 	}
 	if asks {
 		e.SignIn = make(map[string]HeaderValue, len(fields))

@@ -16,8 +16,14 @@ type names struct {
 	headers  map[string]struct{}
 	prefixes [][]byte
 	cookies  map[string]struct{}
+	// cookiePrefixes are beginnings of cookie names, query the names of parameters.
+	cookiePrefixes [][]byte
+	query          map[string]struct{}
 	// lists may be set several times, secrets are for nobody's eyes.
 	lists, secrets map[string]struct{}
+	// session reports whether a cookie is, by its exact name, of a session that is
+	// carried; nil: none is.
+	session func(name string) bool
 }
 
 // alwaysOwned are removed for every app, besides everything that begins as
@@ -42,10 +48,13 @@ func ownedNames(a *config.App) names {
 	o := a.Adapter.Owns()
 	n := names{
 		headers: folded(alwaysOwned, assertionHeaders(a), o.Headers),
-		cookies: folded(o.Cookies), lists: folded(o.Lists), secrets: folded(o.Secrets),
+		cookies: folded(o.Cookies), lists: folded(o.Lists), secrets: folded(o.Secrets), query: folded(o.Query),
 	}
 	for _, prefix := range o.Prefixes {
 		n.prefixes = append(n.prefixes, adapter.AppendFolded(nil, prefix))
+	}
+	for _, prefix := range o.CookiePrefixes {
+		n.cookiePrefixes = append(n.cookiePrefixes, adapter.AppendFolded(nil, prefix))
 	}
 	return n
 }
@@ -107,7 +116,7 @@ func (n *names) strip(h http.Header, trustedPeer bool) {
 			delete(h, name)
 		}
 	}
-	if len(n.cookies) > 0 {
+	if len(n.cookies) > 0 || n.cookiePrefixes != nil || n.session != nil {
 		n.stripCookies(h)
 	}
 }
@@ -127,6 +136,20 @@ func (n *names) strips(folded []byte, name string, trustedPeer bool) bool {
 	return !trustedPeer || http.CanonicalHeaderKey(string(folded)) != name
 }
 
+func (n *names) stripsCookie(name string) bool {
+	var buf [64]byte
+	folded := adapter.AppendFolded(buf[:0], name)
+	if _, owned := n.cookies[string(folded)]; owned {
+		return true
+	}
+	for _, prefix := range n.cookiePrefixes {
+		if bytes.HasPrefix(folded, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // stripCookies removes the owned cookies and leaves the bytes of all others
 // alone: the app reads them by its own rules, not by net/http's.
 func (n *names) stripCookies(h http.Header) {
@@ -135,7 +158,8 @@ func (n *names) stripCookies(h http.Header) {
 		var pairs []string
 		for pair := range strings.SplitSeq(line, ";") {
 			name, _, _ := strings.Cut(pair, "=")
-			if !n.hasCookie(strings.Trim(name, " \t\"")) {
+			name = strings.Trim(name, " \t\"")
+			if !n.stripsCookie(name) && (n.session == nil || !n.session(name)) {
 				pairs = append(pairs, strings.Trim(pair, " \t"))
 			}
 		}
@@ -157,12 +181,14 @@ func (g *grant) apply(h http.Header) {
 	for name, values := range g.output.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
-	if len(g.output.Cookies) == 0 {
-		return
-	}
-	pairs := h["Cookie"]
+	var set []string
 	for _, c := range g.output.Cookies {
-		pairs = append(pairs, c.Name+"="+c.Value)
+		set = append(set, c.Name+"="+c.Value)
 	}
-	h["Cookie"] = []string{strings.Join(pairs, "; ")}
+	if g.visit != nil {
+		set = append(set, g.visit.Cookies()...)
+	}
+	if set != nil {
+		h["Cookie"] = []string{strings.Join(append(h["Cookie"], set...), "; ")}
+	}
 }

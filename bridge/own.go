@@ -17,7 +17,7 @@ const ownPath = "/.ssobridge/"
 // away: adapters publish what is for everybody.
 func (s *Snapshot) serveOwn(w http.ResponseWriter, r *http.Request, app *App) (served bool) {
 	path, own := strings.CutPrefix(r.URL.Path, ownPath)
-	if !own || r.URL.Opaque != "" || app.signsIn(r) {
+	if !own || r.URL.Opaque != "" || app.signsIn(r) || app != nil && path == signOutAt {
 		return false
 	}
 	name := ""

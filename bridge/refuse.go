@@ -30,6 +30,7 @@ type pageData struct {
 	Title, Text, RequestID string
 	Person                 string // who is signed in; "" where nobody is
 	SignOut                string
+	Confirm                string // where a form asks for what the page says
 }
 
 // refuse answers a request that goes no further, logs why and counts it.
@@ -40,8 +41,7 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 	app.metrics.Refused(a.outcome, ref.reason)
 	leaveBody(w, r)
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	hardenAnswer(h)
 	h.Set("X-Request-ID", id)
 	switch a.status {
 	case http.StatusUnauthorized:
@@ -65,6 +65,13 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 		return
 	}
 	writeJSON(w, a, page)
+}
+
+// hardenAnswer sets what every answer of the bridge's own has.
+func hardenAnswer(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
 }
 
 // leaveBody is for answers that do not wait for the request's body. net/http reads
@@ -107,8 +114,11 @@ func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, i
 func writeHTML(w http.ResponseWriter, status int, page pageData) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
+	policy := "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+	if page.Confirm == "" { // or browsers would not follow the redirects to where Pomerium signs people out
+		policy += "; form-action 'self'"
+	}
+	h.Set("Content-Security-Policy", policy)
 	w.WriteHeader(status)
 	_ = refusalPage.Execute(w, page) // the client may have gone
 }

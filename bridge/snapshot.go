@@ -11,6 +11,8 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/session"
+	"github.com/ssobridge/ssobridge/bridge/session/store"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -23,26 +25,41 @@ type Deps struct {
 	// Transport returns the transport for an app's upstream; nil: a new one
 	// for each app.
 	Transport func(*config.App) http.RoundTripper
+	// Sessions carries the sessions of apps; nil: one of its own, whose sessions end
+	// with it.
+	Sessions *session.Keeper
 	// Metrics counts; nil: into nowhere.
 	Metrics *telemetry.Metrics
 	// Log receives refusals; nil: none.
 	Log *slog.Logger
 	// Now is the clock of verification, mapping and adapters; nil: time.Now.
 	Now func() time.Time
+	// After calls a function after some time, unless it is stopped; nil:
+	// time.AfterFunc.
+	After func(time.Duration, func()) (stop func() bool)
 }
 
 func (d Deps) withDefaults() Deps {
 	if d.Transport == nil {
-		d.Transport = func(a *config.App) http.RoundTripper { return proxy.NewTransport(a.Timeout) }
+		d.Transport = func(a *config.App) http.RoundTripper { return proxy.Open(TransportOptions(a, d.Log)) }
 	}
 	if d.Metrics == nil {
 		d.Metrics = telemetry.New("")
+	}
+	if d.Sessions == nil {
+		d.Sessions = session.NewKeeper(session.Options{
+			Store: store.NewMemory(store.MemoryOptions{Now: d.Now}), Now: d.Now,
+			Observe: func(app string, e session.Event) { d.Metrics.Session(app, string(e)) },
+		})
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.After == nil {
+		d.After = func(after time.Duration, f func()) func() bool { return time.AfterFunc(after, f).Stop }
 	}
 	return d
 }
@@ -57,15 +74,20 @@ type Snapshot struct {
 
 // App is one configured app, ready to serve.
 type App struct {
-	name     string
-	host     string
-	sources  []source
-	adapter  adapter.Adapter
-	owned    names
-	upstream *proxy.Upstream
-	metrics  *telemetry.App
+	name       string
+	host       string
+	sources    []source
+	adapter    adapter.Adapter
+	owned      names
+	upstream   *proxy.Upstream
+	webSockets config.WebSockets
+	metrics    *telemetry.App
 	// signInPath is adapter.SignIn's; empty: none.
 	signInPath string
+	// sessions carries the app's sessions; nil: it has none that matter here.
+	sessions *session.App
+	logout   adapter.Logout
+	caller   adapter.Caller
 }
 
 // Build makes a snapshot of a configuration. It opens no connection.
@@ -106,17 +128,21 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 		adapter: a.Adapter,
 		owned:   ownedNames(a),
 		upstream: &proxy.Upstream{
-			URL:            a.Upstream,
+			URL:            a.Upstreams.Base(),
 			Transport:      d.Transport(a),
 			PreserveHost:   a.PreserveHost,
 			TrustedProxies: c.Server.TrustedProxies,
+			Hide:           a.Hide,
 			Log:            d.Log,
 		},
-		metrics: d.Metrics.App(a.Name),
+		webSockets: a.WebSockets,
+		metrics:    d.Metrics.App(a.Name),
 	}
 	if s, ok := a.Adapter.(adapter.SignIn); ok {
 		app.signInPath = s.SignInPath()
 	}
+	app.caller = proxy.Caller{Upstream: app.upstream, Host: app.host}
+	app.openSessions(d.Sessions, a.SessionCookies)
 	return app, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 // source is one issuer whose assertions an app accepts.
 type source struct {
+	issuer   string
 	header   string // canonical
 	bearer   bool   // the assertion follows "Bearer "
 	verifier *verifier.Verifier
@@ -61,7 +62,7 @@ func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 		}
-		sources[n] = source{http.CanonicalHeaderKey(i.Header), i.Bearer, v, a.MapperOf(i)}
+		sources[n] = source{i.Name, http.CanonicalHeaderKey(i.Header), i.Bearer, v, a.MapperOf(i)}
 	}
 	return sources, nil
 }

@@ -1,10 +1,12 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/session"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
@@ -29,6 +31,10 @@ const (
 	reasonUnsendable          = "identity_unsendable"
 	reasonSignIn              = "sign_in_refused"
 	reasonAdapter             = "adapter_failed"
+	reasonAppSignIn           = "app_sign_in_failed"
+	reasonBusy                = "app_sign_in_busy"
+	reasonSessions            = "sessions_unavailable"
+	reasonCrossSite           = "cross_site"
 	reasonPanic               = "panic"
 	reasonUpstreamUnreachable = "upstream_unreachable"
 	reasonUpstreamTimeout     = "upstream_timeout"
@@ -54,10 +60,20 @@ func refusalOf(err error) *refusal {
 		return &refusal{reason: reasonUnsendable, err: err}
 	case errors.Is(err, adapter.ErrBadSignIn):
 		return &refusal{reason: reasonSignIn, err: err}
+	case errors.Is(err, adapter.ErrSignInFailed):
+		return &refusal{reason: reasonAppSignIn, err: err}
+	case errors.Is(err, session.ErrBusy):
+		return &refusal{reason: reasonBusy, err: err}
+	case errors.Is(err, session.ErrStore):
+		return &refusal{reason: reasonSessions, err: err}
+	case errors.Is(err, context.Canceled):
+		return &refusal{reason: reasonClientGone, err: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &refusal{reason: reasonUpstreamTimeout, err: err}
 	case errors.As(err, &adaptErr):
 		return &refusal{reason: reasonAdapter, err: err}
-	default:
-		return &refusal{reason: reasonPanic, err: err}
+	default: // a session that could not be started
+		return &refusal{reason: reasonAdapter, err: err}
 	}
 }
 
@@ -92,6 +108,18 @@ func answerFor(reason string) answer {
 	case reasonSignIn:
 		return answer{http.StatusBadRequest, telemetry.Refused, "sign_in_refused", "This sign-in cannot be continued",
 			"The app did not send you here, or did so in another way than expected. Go back to the app and sign in again; if that does not help, ask whoever runs it."}
+	case reasonCrossSite:
+		return answer{http.StatusForbidden, telemetry.Refused, "cross_site", "Not from here",
+			"This was asked for by another site, so it was not done. Go to the app and try again."}
+	case reasonAppSignIn:
+		return answer{http.StatusBadGateway, telemetry.Failed, "app_sign_in_failed", "The app did not sign you in",
+			"You are signed in here, but the app behind this address did not accept it. Try again in a moment; if that does not help, ask whoever runs this app."}
+	case reasonBusy:
+		return answer{http.StatusServiceUnavailable, telemetry.Failed, "app_sign_in_busy", "Too many people are signing in",
+			"The app behind this address is signing in many people at the moment. Try again in a moment."}
+	case reasonSessions:
+		return answer{http.StatusServiceUnavailable, telemetry.Failed, "sessions_unavailable", "Your session cannot be looked up right now",
+			"The place where sessions of this app are kept cannot be reached. Try again in a moment."}
 	case reasonUpstreamUnreachable:
 		return answer{http.StatusBadGateway, telemetry.Failed, "upstream_unreachable", "The app is not answering",
 			"The app behind this address cannot be reached. Try again in a moment."}

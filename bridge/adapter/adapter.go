@@ -13,6 +13,7 @@ package adapter
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,8 +50,12 @@ type Owned struct {
 	// Prefixes are beginnings of header names, compared likewise: headers that
 	// begin so are removed, and only those that are also in Headers are set.
 	Prefixes []string
-	// Cookies are cookie names, compared the same way.
-	Cookies []string
+	// Cookies are cookie names, compared the same way. CookiePrefixes are beginnings
+	// of names of cookies that are only removed.
+	Cookies, CookiePrefixes []string
+	// Query are names of query parameters, compared the same way, that are removed
+	// from the address of every request to the app: it takes credentials there.
+	Query []string
 }
 
 // Input is what an adapter decides on.
@@ -95,6 +100,9 @@ type Env struct {
 	Roles []string
 	// Grants is what the app's rules grant; nil: not known.
 	Grants *Grants
+	// Above reports whether the option at key is written in a table that is laid over
+	// the one which writes the option at other; nil: none is laid over another.
+	Above func(key, other string) bool
 	// ReadSecrets: the adapter will serve. If false, it is opened to check or to
 	// explain a configuration, perhaps on a machine that does not have the
 	// secrets: they are not read, and HiddenSecret stands in their place.
@@ -153,12 +161,12 @@ type SignIn interface {
 	SignedFields(in Input) (map[string][]string, error)
 }
 
-// SecretSharer is an [Adapter] that signs with a secret that its app has too, in a
-// form that need not say which app it is for: no two apps may have the same.
+// SecretSharer is an [Adapter] that signs with a secret that its app has too, and so
+// could sign for any other app that has it: no two apps may have the same.
 type SecretSharer interface {
-	// SharesSecret reports whether other is one, too, and has the same secret.
-	// Adapters that do not serve know none.
-	SharesSecret(other Adapter) bool
+	// SharedSecret returns the SHA-256 of the secret. Adapters that do not serve
+	// know none.
+	SharedSecret() (hash [sha256.Size]byte, shares bool)
 }
 
 // OptionError is one wrong option.

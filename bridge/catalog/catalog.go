@@ -43,10 +43,12 @@ type Entry struct {
 	// Needs are options that an [adapter.NAME] must add, by an example.
 	Needs map[string]any `json:"needs"`
 	// Sends is what the app receives. Strip are the headers that clients may not
-	// send, StripCookies the cookies, SessionCookies those of the app's sessions.
+	// send, StripCookies the cookies, StripQuery the parameters of addresses;
+	// SessionCookies are those of the app's sessions.
 	Sends          []Sent   `json:"sends"`
 	Strip          []string `json:"strip"`
 	StripCookies   []string `json:"strip_cookies"`
+	StripQuery     []string `json:"strip_query"`
 	SessionCookies []string `json:"session_cookies"`
 	// Options are the kind's, in the words of the configuration.
 	Options map[string]any `json:"options"`
@@ -83,14 +85,18 @@ func entryOf(p *config.Preset) Entry {
 		Name: p.Name, Place: p.Place, Kind: p.Kind, Extends: p.Extends, Description: p.Description,
 		Roles: p.Roles, Privileged: p.Privileged, SendsRoles: p.SendsRoles(),
 		Versions: p.Versions, Warnings: list(p.Warnings), Needs: p.Needs, Options: p.Options,
-		Strip: list(p.Owned.Headers), StripCookies: list(p.Owned.Cookies), SessionCookies: list(p.SessionCookies),
+		Strip: list(p.Owned.Headers), StripCookies: list(p.Owned.Cookies), StripQuery: list(p.Owned.Query), SessionCookies: list(p.SessionCookies),
 		Setup: p.Setup, Sources: list(p.Sources), Sends: []Sent{},
 	}
 	for _, prefix := range p.Owned.Prefixes {
 		e.Strip = append(e.Strip, prefix+"*")
 	}
+	for _, prefix := range p.Owned.CookiePrefixes {
+		e.StripCookies = append(e.StripCookies, prefix+"*")
+	}
 	slices.Sort(e.Strip)
 	slices.Sort(e.StripCookies)
+	slices.Sort(e.StripQuery)
 	for _, s := range p.Sends {
 		e.Sends = append(e.Sends, Sent{s.In, s.Name, s.Source, list(s.How)})
 	}

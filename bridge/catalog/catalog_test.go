@@ -44,6 +44,15 @@ func load(t *testing.T, text string) *config.Config {
 		if strings.HasPrefix(m[0], "keys") {
 			content = newKey(t)
 		}
+		if strings.Contains(m[0], "dsn") {
+			content = []byte("postgres://ssobridge:nobody@127.0.0.1:9/app\n")
+		}
+		if strings.Contains(m[0], "redis") {
+			content = []byte("redis://ssobridge:nobody@127.0.0.1:9/0\n")
+		}
+		if strings.HasPrefix(m[0], "credentials") {
+			content = []byte("[role.viewer]\nusername = \"guest\"\npassword = \"guest\"\n")
+		}
 		write(t, filepath.Join(dir, m[1]), content)
 	}
 	path := filepath.Join(dir, "ssobridge.toml")
@@ -114,7 +123,7 @@ func TestExamples(t *testing.T) {
 			if len(files) != len(d.Example.Files) {
 				t.Errorf("the example names %q, and its files are %+v", files, d.Example.Files)
 			}
-			if len(d.Example.Received)+len(d.Example.SignIn) == 0 || len(d.Sends) == 0 {
+			if len(d.Example.Received)+len(d.Example.SignIn)+len(d.Example.Session) == 0 || len(d.Sends) == 0 {
 				t.Errorf("the app receives %q, and is said to receive %+v", d.Example.Received, d.Sends)
 			}
 			checkSends(t, d)
@@ -154,9 +163,10 @@ func checkSends(t *testing.T, d *catalog.Description) {
 // what to add, which is what the example adds.
 func TestNeeds(t *testing.T) {
 	want := map[string][]string{
-		"bearer": {"keys"}, "discourse": {"secret"}, "elasticsearch": {"header.Authorization"}, "gitea": {"domains"}, "grafana-jwt": {"keys"},
-		"hasura": {"keys"}, "jenkins-jwt": {"keys"}, "kubernetes": {"header.Authorization"}, "mediawiki": {"domains"},
-		"metabase":  {"secret"},
+		"bearer": {"keys"}, "discourse": {"secret"}, "django-login": {"credentials"}, "elasticsearch": {"header.Authorization"},
+		"form-login": {"cookies", "credentials"}, "gitea": {"domains"}, "grafana-jwt": {"keys"},
+		"hasura": {"keys"}, "jenkins-jwt": {"keys"}, "json-login": {"cookies", "credentials"}, "kubernetes": {"header.Authorization"},
+		"mediawiki": {"domains"}, "metabase": {"secret"}, "metabase-session": {"credentials"}, "nexus-session": {"credentials"},
 		"postgrest": {"keys"},
 	}
 	got := map[string][]string{}
@@ -258,7 +268,7 @@ func TestStartProblems(t *testing.T) {
 		{catalog.StartFrom, "gitea", "gitea", `"gitea" is a preset: choose another name, such as: ssobridge adapters new our-gitea --from gitea`},
 		{catalog.StartFrom, "ours", "gitae", `no preset is called "gitae": did you mean "gitea"?`},
 		{catalog.StartKind, "ours", "header", `no kind is called "header": did you mean "headers"?`},
-		{catalog.StartKind, "ours", "", `no kind is called "": there are "headers", "jwt" and "sso"`},
+		{catalog.StartKind, "ours", "", `no kind is called "": there are "headers", "jwt", "login", "session" and "sso"`},
 	} {
 		if _, err := tt.start(tt.name, tt.basis); err == nil || err.Error() != tt.want {
 			t.Errorf("%q from %q: %v, want %s", tt.name, tt.basis, err, tt.want)
@@ -403,7 +413,7 @@ func TestJSON(t *testing.T) {
 	for _, p := range presets(t) {
 		i := slices.IndexFunc(read.Presets, func(m map[string]any) bool { return m["name"] == p.Name })
 		options, _ := read.Presets[i]["options"].(map[string]any)
-		if options["header"] == nil && options["fields"] == nil {
+		if options["header"] == nil && options["fields"] == nil && options["form"] == nil && options["json"] == nil {
 			t.Errorf("%s: options %v", p.Name, options)
 		}
 	}

@@ -27,6 +27,8 @@ type Example struct {
 	Cookies  []string                      `json:"cookies"`
 	// SignIn is what the app is told when it asks by way of the browser.
 	SignIn map[string]bridge.HeaderValue `json:"sign_in,omitempty"`
+	// Session is how a session of the app is begun.
+	Session []string `json:"session,omitempty"`
 }
 
 // File is a file that a configuration names.
@@ -62,7 +64,7 @@ func newExample(ctx context.Context, p *config.Preset, app *config.App) (*Exampl
 	if !x.Allowed() {
 		return nil, fmt.Errorf("the example for %q: %s", p.Name, x.Summary)
 	}
-	e.Roles, e.Received, e.Cookies, e.SignIn = x.Roles, x.Header, list(x.Cookies), x.SignIn
+	e.Roles, e.Received, e.Cookies, e.SignIn, e.Session = x.Roles, x.Header, list(x.Cookies), x.SignIn, x.Session
 	return e, nil
 }
 
@@ -146,7 +148,14 @@ func filesIn(key string, v any) []File {
 				}
 				return []File{{path, command, "the key that signs"}}
 			}
-			return []File{{Path: path, Holds: "the secret, in one line"}}
+			if key == "credentials" {
+				return []File{{Path: path, Holds: `people's names and passwords there, such as [email."ann@example.com"] with username = "..." and password = "..."`}}
+			}
+			holds := "the secret, in one line"
+			if key == "dsn" || key == "redis" {
+				holds = "the address with user and password, in one line"
+			}
+			return []File{{Path: path, Holds: holds}}
 		}
 		for _, below := range slices.Sorted(maps.Keys(v)) {
 			files = append(files, filesIn(below, v[below])...)

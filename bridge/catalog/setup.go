@@ -78,5 +78,5 @@ func bridgeAddress(listen string) string {
 func elsewhere(upstream *url.URL) bool {
 	host := upstream.Hostname()
 	ip, err := netip.ParseAddr(host)
-	return host != "localhost" && (err != nil || !ip.IsLoopback())
+	return host != "" && host != "localhost" && (err != nil || !ip.IsLoopback())
 }

@@ -73,10 +73,18 @@ func sentNames(p *config.Preset) map[string]bool {
 // rest is what a preset says that its needs do not replace.
 func rest(p *config.Preset) map[string]any {
 	options := maps.Clone(p.Options)
-	for key := range p.Needs {
-		if _, isTable := options[key].(map[string]any); !isTable {
+	for key, needed := range p.Needs {
+		table, isTable := options[key].(map[string]any)
+		entries, _ := needed.(map[string]any)
+		if !isTable {
 			delete(options, key)
+			continue
 		}
+		table = maps.Clone(table)
+		for name := range entries {
+			delete(table, name)
+		}
+		options[key] = table
 	}
 	if p.Roles != nil {
 		options["roles"] = anys(p.Roles)

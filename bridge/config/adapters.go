@@ -171,6 +171,8 @@ type opened struct {
 	// roles is the app's vocabulary; nil: any role. privileged are those of them
 	// that the adapter calls so; nil: it does not say.
 	roles, privileged []string
+	// sessionCookies are the app's own.
+	sessionCookies []string
 	// sendsNoRole: the adapter is the file's own and tells the app no role. oneRole:
 	// it is none's own, and not opened because the rules may grant several.
 	sendsNoRole, oneRole bool
@@ -189,7 +191,7 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 	if options == nil {
 		return opened{}
 	}
-	env.Roles = common.Roles
+	env.Roles, env.Above = common.Roles, above(stack)
 	a, err := options.Open(env)
 	problems := allErrors[*adapter.OptionError](err)
 	if err != nil && problems == nil {
@@ -201,7 +203,7 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 	}
 	described, describes := options.(adapter.Describer)
 	return opened{
-		adapter: a, roles: common.Roles, privileged: common.Privileged,
+		adapter: a, roles: common.Roles, privileged: common.Privileged, sessionCookies: common.SessionCookies,
 		sendsNoRole: describes && !stack[len(stack)-1].preset &&
 			!slices.ContainsFunc(described.Sends(), func(s adapter.Sent) bool { return s.Role }),
 		oneRole: len(others) < len(problems),
@@ -263,6 +265,15 @@ func writerOf(stack []*layer, key string) (*layer, place) {
 		}
 	}
 	return writer, at
+}
+
+// above returns Env.Above for the adapter of a stack.
+func above(stack []*layer) func(key, other string) bool {
+	return func(key, other string) bool {
+		upper, _ := writerOf(stack, key)
+		lower, _ := writerOf(stack, other)
+		return slices.Index(stack, upper) > slices.Index(stack, lower)
+	}
 }
 
 // find returns the place of the option at key, a path whose keys are joined by

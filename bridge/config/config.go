@@ -14,6 +14,7 @@ package config
 
 import (
 	"cmp"
+	"io/fs"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -31,6 +32,8 @@ type Config struct {
 	Path string
 	// Server is how the bridge is reached.
 	Server Server
+	// Sessions is where sessions with apps are kept.
+	Sessions Sessions
 	// Issuers are sorted by name.
 	Issuers []*Issuer
 	// Apps are in the order of the file, those of included files after it.
@@ -46,10 +49,23 @@ type Config struct {
 
 // Server is how the bridge is reached.
 type Server struct {
-	// Listen is the address for users' requests, "host:port".
+	// Listen is the address for users' requests, "host:port" or "unix:/path"; see
+	// SplitListen.
 	Listen string
 	// AdminListen is the address for health and metrics.
 	AdminListen string
+	// SocketMode are the permissions of Unix sockets.
+	SocketMode fs.FileMode
+	// ReusePort lets several processes listen at the same addresses.
+	ReusePort bool
+	// TLS is nil if Listen speaks plain HTTP.
+	TLS *TLS
+	// H2C accepts HTTP/2 without TLS beside HTTP/1.
+	H2C bool
+	// Watch reloads when a file has changed.
+	Watch bool
+	// Limits are those of connections.
+	Limits Limits
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed;
 	// none by default.
 	TrustedProxies []netip.Prefix
@@ -59,6 +75,23 @@ type Server struct {
 	CacheDir string
 	// DrainTimeout is how long requests may go on after the signal to stop.
 	DrainTimeout time.Duration
+}
+
+// Limits keep clients from using up what others need.
+type Limits struct {
+	// ReadHeaderTimeout is how long a request's header may take, TLS handshakes too.
+	ReadHeaderTimeout time.Duration
+	// IdleTimeout is how long a connection is kept without a request.
+	IdleTimeout time.Duration
+	// MaxHeaderBytes is the room for a request's header beside the assertion.
+	MaxHeaderBytes int
+	// MaxURIBytes is the length up to which request targets are served.
+	MaxURIBytes int
+	// MaxConnections are served at the same time, others wait; 0: no limit.
+	MaxConnections int
+	// MaxConcurrentStreams are the requests at the same time on a connection of
+	// HTTP/2.
+	MaxConcurrentStreams int
 }
 
 // Issuer is whose assertions are accepted, under which keys. Exactly one of
@@ -147,8 +180,13 @@ type App struct {
 	Name string
 	// Host is the app's public host name: lower case, without trailing dot or port.
 	Host string
-	// Upstream is where the app listens.
-	Upstream *url.URL
+	// Upstream is where the app listens, for people; Upstreams are all its addresses.
+	Upstream  *url.URL
+	Upstreams Upstreams
+	// WebSockets are how those with the app begin and end.
+	WebSockets WebSockets
+	// Hide are the app's response headers that clients do not get, canonical.
+	Hide []string
 	// Issuers are whose assertions the app accepts, one or more. Where several
 	// use one header, they are asked in this order.
 	Issuers []*Issuer
@@ -171,6 +209,9 @@ type App struct {
 	Tests []Test
 	// Adapter is the adapter, opened for this app.
 	Adapter adapter.Adapter
+	// SessionCookies are the cookies of the app's own sessions, as its adapter names
+	// them.
+	SessionCookies []string
 	// Source is where the app stands, as "file:line".
 	Source string
 

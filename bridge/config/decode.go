@@ -22,6 +22,9 @@ type decoder struct {
 // defaulter is a struct that has defaults for the keys a table leaves out.
 type defaulter interface{ setDefaults() }
 
+// whole is a struct of which a layer replaces all, not what it has other keys for.
+type whole interface{ ReplacedWhole() }
+
 // table decodes a table into the structs that dst point to; each key belongs to
 // one of them. Keys that the table lacks leave their fields as they are.
 func (d *decoder) table(path string, v any, dst ...any) {
@@ -32,18 +35,27 @@ func (d *decoder) table(path string, v any, dst ...any) {
 	}
 	fields := map[string]reflect.Value{}
 	for _, p := range dst {
-		s := reflect.ValueOf(p).Elem()
-		for i := range s.NumField() {
-			if name := s.Type().Field(i).Tag.Get("toml"); name != "" && name != "-" {
-				fields[name] = s.Field(i)
-			}
-		}
+		addFields(fields, reflect.ValueOf(p).Elem())
 	}
 	for _, key := range d.keys(path, table) {
 		if field, ok := fields[key]; ok {
 			d.value(joinKey(path, key), table[key], field)
 		} else {
 			d.unknown(path, key, table, fields)
+		}
+	}
+}
+
+// addFields adds the fields of a struct by their key, and as its own those of
+// structs embedded in it.
+func addFields(fields map[string]reflect.Value, s reflect.Value) {
+	for i := range s.NumField() {
+		field := s.Type().Field(i)
+		switch name := field.Tag.Get("toml"); {
+		case name != "" && name != "-":
+			fields[name] = s.Field(i)
+		case name == "" && field.Anonymous && field.Type.Kind() == reflect.Struct:
+			addFields(fields, s.Field(i))
 		}
 	}
 }
@@ -111,11 +123,16 @@ func (d *decoder) value(path string, v any, dst reflect.Value) {
 		d.secret(path, v, dst)
 	case dst.Type() == reflect.TypeFor[adapter.PrivateKey]():
 		d.privateKey(path, v, dst)
+	case dst.Type() == reflect.TypeFor[adapter.Credentials]():
+		d.credentials(path, v, dst)
 	case dst.Type() == reflect.TypeFor[oneOrMore]():
 		d.oneOrMore(path, v, dst)
 	case dst.Kind() == reflect.Interface:
 		dst.Set(reflect.ValueOf(v))
 	case dst.Kind() == reflect.Struct:
+		if _, is := dst.Addr().Interface().(whole); is {
+			dst.SetZero()
+		}
 		d.table(path, v, dst.Addr().Interface())
 	case dst.Kind() == reflect.Map:
 		d.mapOf(path, v, dst)

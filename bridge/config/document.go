@@ -18,6 +18,8 @@ type document struct {
 	lines map[string]int
 	// comments are those that speak to ssobridge, in order.
 	comments []comment
+	// names are the files that it names, as resolvePath returned them.
+	names []string
 }
 
 // parseDocument parses a file. Its Problem is the first syntax error, which

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,12 +104,14 @@ func TestExampleIsComplete(t *testing.T) {
 	// That the search finds what is not there.
 	got := missingKeys("", []map[string]any{{"app": map[string]any{"a": map[string]any{"test": []map[string]any{{"at": 1}}}}}}, reflect.TypeFor[fileTable]())
 	want := []string{
-		"include", "server", "issuer", "groups", "adapter",
-		"app.NAME.host", "app.NAME.upstream", "app.NAME.issuer",
+		"include", "server", "sessions", "issuer", "groups", "adapter",
+		"app.NAME.host", "app.NAME.upstream", "app.NAME.upstreams", "app.NAME.issuer",
 		"app.NAME.issuers", "app.NAME.audience", "app.NAME.adapter",
 		"app.NAME.preserve_host", "app.NAME.timeout", "app.NAME.match", "app.NAME.default_role", "app.NAME.rule",
 		"app.NAME.test.name", "app.NAME.test.issuer", "app.NAME.test.email", "app.NAME.test.subject", "app.NAME.test.groups",
 		"app.NAME.test.claims", "app.NAME.test.want", "app.NAME.test.want_attributes",
+		"app.NAME.balance", "app.NAME.health", "app.NAME.upstream_tls", "app.NAME.upstream_http2",
+		"app.NAME.websocket_grace", "app.NAME.websocket_max", "app.NAME.origins", "app.NAME.hide",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys missing from nearly nothing (-want +got):\n%s", diff)
@@ -134,14 +137,17 @@ func TestExampleKeysSwitchedOff(t *testing.T) {
 		t.Errorf("with every key switched on:\n%v", problems)
 	}
 	var (
-		server serverTable
-		issuer issuerTable
-		app    appTable
+		server   serverTable
+		sessions sessionsTable
+		issuer   issuerTable
+		app      appTable
 	)
 	server.setDefaults()
+	sessions.setDefaults()
 	issuer.setDefaults()
 	app.setDefaults()
 	checkDefaults(t, "server", file.Server, server)
+	checkDefaults(t, "sessions", file.Sessions, sessions)
 	checkDefaults(t, "issuer.pomerium", file.Issuers["pomerium"], issuer)
 	checkDefaults(t, "app.grafana", file.Apps["grafana"], app)
 }
@@ -165,7 +171,7 @@ func wholeExample(t *testing.T) *document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := regexp.MustCompile(`(?m)^#([a-z_]+ *= )`).ReplaceAll(data, []byte("$1"))
+	whole := regexp.MustCompile(`(?m)^#([a-z0-9_]+ *= )`).ReplaceAll(data, []byte("$1"))
 	doc, problem := parseDocument(exampleFile, whole)
 	if problem != nil {
 		t.Fatal(problem)
@@ -180,7 +186,13 @@ func missingKeys(path string, tables []map[string]any, structs ...reflect.Type) 
 	for _, s := range structs {
 		for field := range s.Fields() {
 			key := field.Tag.Get("toml")
-			if key == "" || key == "-" {
+			switch {
+			case key == "" && field.Anonymous:
+				missing = append(missing, missingKeys(path, tables, field.Type)...)
+				continue
+			case key == "" || key == "-":
+				continue
+			case strings.HasSuffix(path, ".claims.NAME") && slices.Contains([]string{"list", "lookup", "as"}, key): // not for claims
 				continue
 			}
 			var values []any
@@ -210,7 +222,8 @@ func missingBelow(path string, values []any, t reflect.Type) []string {
 			structs = append(structs, reflect.TypeOf(open()).Elem())
 		}
 		return missingKeys(path+".NAME", entriesOf(values), structs...)
-	case strings.HasSuffix(path, ".object"): // claims within a claim have the keys of claims
+	case strings.HasSuffix(path, ".object"), strings.HasSuffix(path, ".json"), // whose keys are those of claims, and of forms
+		strings.HasSuffix(path, ".list"), strings.HasSuffix(path, ".by"): // and of fields
 		return nil
 	case t.Kind() == reflect.Struct:
 		return missingKeys(path, tablesOf(values), t)

@@ -14,6 +14,8 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/headers"
 	"github.com/ssobridge/ssobridge/bridge/adapter/jwt"
+	"github.com/ssobridge/ssobridge/bridge/adapter/login"
+	"github.com/ssobridge/ssobridge/bridge/adapter/session"
 	"github.com/ssobridge/ssobridge/bridge/adapter/sso"
 )
 
@@ -38,6 +40,35 @@ func LoadPolicy(path string) (*Config, error) {
 	return load(path, builtinKinds(), adapter.Presets, false)
 }
 
+// Files are what the outcome of a load depends on.
+type Files struct {
+	// Named are the main file and those that the configuration names: keys,
+	// secrets, certificates.
+	Named []string
+	// Patterns are the includes, as patterns for filepath.Glob.
+	Patterns []string
+}
+
+// LoadFiles is Load for servers that load again when a file changes: it also
+// returns the files, if there are problems those that it got to.
+func LoadFiles(path string) (*Config, Files, error) {
+	files := Files{Named: []string{path}}
+	data, err := readMain(path)
+	if err != nil {
+		return nil, files, err
+	}
+	l, err := newLoader(path, builtinKinds(), adapter.Presets, true)
+	if err != nil {
+		return nil, files, err
+	}
+	c, err := l.load(data)
+	files.Patterns = l.patterns
+	for _, file := range l.files {
+		files.Named = append(files.Named, file.names...)
+	}
+	return c, files, err
+}
+
 // ParsePolicy is LoadPolicy of a file's content; path is what messages call it.
 func ParsePolicy(path string, data []byte) (*Config, error) {
 	return parse(path, data, builtinKinds(), adapter.Presets, false)
@@ -48,19 +79,37 @@ func builtinKinds() map[string]func() adapter.Options {
 	return map[string]func() adapter.Options{
 		"headers": headers.New,
 		"jwt":     jwt.New,
+		"login":   login.New,
+		"session": session.New,
 		"sso":     sso.New,
 	}
 }
 
 func load(path string, kinds map[string]func() adapter.Options, presets fs.FS, readKeys bool) (*Config, error) {
-	data, err := readRegular(path, maxConfigBytes)
+	data, err := readMain(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading configuration: %w", err)
+		return nil, err
 	}
 	return parse(path, data, kinds, presets, readKeys)
 }
 
+func readMain(path string) ([]byte, error) {
+	data, err := readRegular(path, maxConfigBytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	return data, nil
+}
+
 func parse(path string, data []byte, kinds map[string]func() adapter.Options, presets fs.FS, readKeys bool) (*Config, error) {
+	l, err := newLoader(path, kinds, presets, readKeys)
+	if err != nil {
+		return nil, err
+	}
+	return l.load(data)
+}
+
+func newLoader(path string, kinds map[string]func() adapter.Options, presets fs.FS, readKeys bool) (*loader, error) {
 	report := newReporter()
 	l := &loader{
 		path:    path,
@@ -75,6 +124,11 @@ func parse(path string, data []byte, kinds map[string]func() adapter.Options, pr
 	if err := l.catalog.addPresets(presets); err != nil {
 		return nil, err
 	}
+	return l, nil
+}
+
+// load reads the main file, which has this content, and all that it refers to.
+func (l *loader) load(data []byte) (*Config, error) {
 	var c *Config
 	if l.readAll(data) {
 		c = l.validate()
@@ -98,17 +152,20 @@ type entry[T any] struct {
 // loader gathers the tables of all files before anything is checked, because
 // tables of one file refer to those of another.
 type loader struct {
-	path    string
-	keys    bool      // whether to read the files of keys and certificates
-	now     time.Time // for what the passing of time will change
-	report  *reporter
-	names   map[string]place // "app.grafana", folded: where it is defined
-	main    *document
-	files   []*document // all of them
-	server  serverTable
-	issuers []entry[issuerTable]
-	lists   map[string][]string // the named group lists
-	groups  map[string]place    // where they are defined
+	path   string
+	keys   bool      // whether to read the files of keys and certificates
+	now    time.Time // for what the passing of time will change
+	report *reporter
+	names  map[string]place // "app.grafana", folded: where it is defined
+	main   *document
+	files  []*document // all of them
+	// patterns are the includes, from the root on.
+	patterns []string
+	server   serverTable
+	sessions sessionsTable
+	issuers  []entry[issuerTable]
+	lists    map[string][]string // the named group lists
+	groups   map[string]place    // where they are defined
 	// listsSpoilt: a [groups] could not be read at all, so any list may exist.
 	listsSpoilt bool
 	// includesLack: include is wrong or matches no file, so what is nowhere may be
@@ -128,7 +185,7 @@ func (l *loader) readAll(data []byte) bool {
 		return false
 	}
 	main := l.add(l.main)
-	l.server = main.Server
+	l.server, l.sessions = main.Server, main.Sessions
 	patterns, parsed := main.Include, true
 	if pattern, isOne := l.main.table["include"].(string); isOne {
 		patterns = []string{pattern} // which is what it would be in brackets
@@ -158,7 +215,7 @@ func (l *loader) readInclude(file include) bool {
 		l.report.record(*problem)
 		return false
 	}
-	for _, key := range []string{"server", "include"} {
+	for _, key := range []string{"server", "sessions", "include"} {
 		if doc.has(key) {
 			l.report.spoil(place{doc, key}, "belongs in %s, which includes this file", l.path)
 		}
@@ -178,6 +235,7 @@ func (l *loader) includes(patterns []string) []include {
 		if !filepath.IsAbs(pattern) {
 			full = filepath.Join(escapeGlob(dir), pattern)
 		}
+		l.patterns = append(l.patterns, full)
 		matches, err := filepath.Glob(full)
 		switch {
 		case err != nil:
@@ -212,6 +270,7 @@ func (l *loader) add(doc *document) fileTable {
 	l.files = append(l.files, doc)
 	var file fileTable
 	file.Server.setDefaults()
+	file.Sessions.setDefaults()
 	d := decoder{doc: doc, report: l.report}
 	d.table("", doc.table, &file)
 

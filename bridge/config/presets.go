@@ -173,9 +173,10 @@ func (c *catalog) preset(stack []*layer, env adapter.Env) Preset {
 	}
 	if p.Needs != nil {
 		own := &layer{name: "own", at: place{doc: &document{name: top.name}}, table: p.Needs}
-		_, options = c.decode(append(slices.Clone(stack), own))
+		stack = append(slices.Clone(stack), own)
+		_, options = c.decode(stack)
 	}
-	env.Roles = common.Roles
+	env.Roles, env.Above = common.Roles, above(stack)
 	if a, err := options.Open(env); err == nil {
 		p.Owned = a.Owns()
 	}

@@ -13,6 +13,7 @@ import (
 type fileTable struct {
 	Include  []string                  `toml:"include"`
 	Server   serverTable               `toml:"server"`
+	Sessions sessionsTable             `toml:"sessions"`
 	Issuers  map[string]issuerTable    `toml:"issuer"`
 	Groups   map[string][]string       `toml:"groups"`
 	Adapters map[string]map[string]any `toml:"adapter"` // decoded with the options of its kind
@@ -26,6 +27,21 @@ type serverTable struct {
 	MaxAssertionBytes int           `toml:"max_assertion_bytes"`
 	DrainTimeout      time.Duration `toml:"drain_timeout"`
 	CacheDir          string        `toml:"cache_dir"`
+
+	SocketMode string `toml:"socket_mode"`
+	ReusePort  bool   `toml:"reuse_port"`
+	TLSCert    string `toml:"tls_cert_file"`
+	TLSKey     string `toml:"tls_key_file"`
+	ClientCA   string `toml:"tls_client_ca_file"`
+	H2C        bool   `toml:"h2c"`
+	Watch      bool   `toml:"watch"`
+
+	ReadHeaderTimeout    time.Duration `toml:"read_header_timeout"`
+	IdleTimeout          time.Duration `toml:"idle_timeout"`
+	MaxHeaderBytes       int           `toml:"max_header_bytes"`
+	MaxURIBytes          int           `toml:"max_uri_bytes"`
+	MaxConnections       int           `toml:"max_connections"`
+	MaxConcurrentStreams int           `toml:"max_concurrent_streams"`
 }
 
 type issuerTable struct {
@@ -53,6 +69,7 @@ type issuerTable struct {
 type appTable struct {
 	Host         string         `toml:"host"`
 	Upstream     string         `toml:"upstream"`
+	Upstreams    []string       `toml:"upstreams"`
 	Issuer       string         `toml:"issuer"`
 	Issuers      []string       `toml:"issuers"`
 	Audience     string         `toml:"audience"`
@@ -63,6 +80,15 @@ type appTable struct {
 	DefaultRole  string         `toml:"default_role"`
 	Rules        []mapping.Rule `toml:"rule"`
 	Tests        []testTable    `toml:"test"`
+
+	Balance        string           `toml:"balance"`
+	Health         healthTable      `toml:"health"`
+	UpstreamTLS    upstreamTLSTable `toml:"upstream_tls"`
+	UpstreamHTTP2  bool             `toml:"upstream_http2"`
+	WebSocketGrace time.Duration    `toml:"websocket_grace"`
+	WebSocketMax   time.Duration    `toml:"websocket_max"`
+	Origins        []string         `toml:"origins"`
+	Hide           []string         `toml:"hide"`
 }
 
 type testTable struct {
@@ -103,6 +129,14 @@ func (t *serverTable) setDefaults() {
 		AdminListen:       "127.0.0.1:9090",
 		MaxAssertionBytes: 128 << 10,
 		DrainTimeout:      30 * time.Second,
+		SocketMode:        "0660",
+
+		ReadHeaderTimeout:    10 * time.Second,
+		IdleTimeout:          2 * time.Minute,
+		MaxHeaderBytes:       64 << 10,
+		MaxURIBytes:          16 << 10,
+		MaxConnections:       10_000,
+		MaxConcurrentStreams: 250,
 	}
 }
 
@@ -119,4 +153,5 @@ func (t *issuerTable) setDefaults() {
 
 func (t *appTable) setDefaults() {
 	*t = appTable{PreserveHost: true, Timeout: time.Minute, Match: string(mapping.MatchFirst)}
+	t.setUpstreamDefaults()
 }

@@ -2,10 +2,8 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +13,7 @@ import (
 // validate checks the tables and builds the Config from them. What it returns
 // counts only if nothing was reported.
 func (l *loader) validate() *Config {
-	c := &Config{Path: l.path, Server: l.validServer(), files: l.files, lists: l.lists, listsAt: l.groups, catalog: l.catalog}
+	c := &Config{Path: l.path, Server: l.validServer(), Sessions: l.validSessions(), files: l.files, lists: l.lists, listsAt: l.groups, catalog: l.catalog}
 	issuers := map[string]*Issuer{}
 	for _, e := range l.issuers {
 		issuers[e.name] = l.validIssuer(e)
@@ -36,106 +34,6 @@ func (l *loader) validate() *Config {
 	l.checkOwnKeys(c)
 	l.catalog.openUnused()
 	return c
-}
-
-func (l *loader) validServer() Server {
-	at := place{l.main, "server"}
-	t := l.server
-	l.checkListen(at.key("listen"), t.Listen, ":8080")
-	l.checkListen(at.key("admin_listen"), t.AdminListen, "127.0.0.1:9090")
-	if t.Listen == t.AdminListen && !strings.HasSuffix(t.Listen, ":0") {
-		l.report.add(at.key("admin_listen"), "the same as listen: health and metrics need an address that users do not reach")
-	}
-	if t.MaxAssertionBytes < 1<<10 || t.MaxAssertionBytes > 1<<20 {
-		l.report.add(at.key("max_assertion_bytes"), "%d is not between 1024 and 1048576: write 131072, or leave the key out", t.MaxAssertionBytes)
-	}
-	l.checkPositive(at.key("drain_timeout"), t.DrainTimeout, "30s")
-	return Server{
-		Listen:            t.Listen,
-		AdminListen:       t.AdminListen,
-		TrustedProxies:    l.validProxies(at.key("trusted_proxies"), t.TrustedProxies),
-		MaxAssertionBytes: t.MaxAssertionBytes,
-		DrainTimeout:      t.DrainTimeout,
-		CacheDir:          l.validCacheDir(at.key("cache_dir"), t.CacheDir),
-	}
-}
-
-// validCacheDir returns the directory for keys. Whoever can write there can sign
-// in as anyone.
-func (l *loader) validCacheDir(at place, written string) string {
-	if written == "" {
-		return ""
-	}
-	dir := resolvePath(at, written)
-	if !l.keys {
-		return dir
-	}
-	info, err := os.Stat(dir)
-	switch {
-	case err != nil:
-		l.report.add(at, "%v: make the directory, for ssobridge's user alone", err)
-	case !info.IsDir():
-		l.report.add(at, "%s is no directory: name one", dir)
-	case info.Mode().Perm()&0o022 != 0:
-		l.report.add(at, "%s can be written by others, who could put their own keys there: chmod 700", dir)
-	}
-	return dir
-}
-
-func (l *loader) checkListen(at place, address, example string) {
-	host, port, err := net.SplitHostPort(address)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil || strings.ContainsAny(host, "/ ") {
-		l.report.add(at, "%q is no address to listen on: write %q", address, listenExample(host, address, example))
-	}
-}
-
-// listenExample is example, with the port if that is all that was written.
-func listenExample(host, address, example string) string {
-	if _, err := strconv.ParseUint(address, 10, 16); err != nil || host != "" {
-		return example
-	}
-	host, _, _ = strings.Cut(example, ":")
-	return host + ":" + address
-}
-
-func (l *loader) validProxies(at place, written []string) []netip.Prefix {
-	var proxies []netip.Prefix
-	for i, text := range written {
-		prefix, problem := parseProxy(text)
-		if problem != "" {
-			l.report.add(at.index(i+1), "%s", problem)
-			continue
-		}
-		proxies = append(proxies, prefix)
-	}
-	return proxies
-}
-
-// parseProxy reads an address or a CIDR. It refuses one that holds every
-// address: whoever can reach the bridge could then say where they come from.
-func parseProxy(text string) (p netip.Prefix, problem string) {
-	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
-		address = address.Unmap()
-		return netip.PrefixFrom(address, address.BitLen()), ""
-	}
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		return p, fmt.Sprintf(`%q is no address and no CIDR: write such as "10.0.0.7" or "10.0.0.0/24"`, text)
-	}
-	if p.Addr().Is4In6() && p.Bits() >= 96 {
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	switch {
-	case p.Bits() == 0 || p.Addr().Is4In6():
-		return p, fmt.Sprintf("%q would trust everybody: name the proxies that stand before ssobridge", text)
-	case p != p.Masked():
-		return p, fmt.Sprintf("%q means a host and a network: write %q for the network, or %q for the host",
-			text, p.Masked(), p.Addr())
-	}
-	return p, ""
 }
 
 func (l *loader) checkPositive(at place, d time.Duration, example string) {

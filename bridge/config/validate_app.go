@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -16,7 +15,8 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	a := &App{
 		Name:         e.name,
 		Host:         l.validHost(at.key("host"), t.Host, hosts),
-		Upstream:     l.validUpstream(at.key("upstream"), t.Upstream),
+		WebSockets:   l.validWebSockets(at, t),
+		Hide:         l.validHidden(at.key("hide"), t.Hide),
 		Issuers:      l.validAppIssuers(at, t, issuers),
 		Audience:     t.Audience,
 		AdapterName:  t.Adapter,
@@ -32,6 +32,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	l.checkNotBlank(at.key("default_role"), t.DefaultRole, "name a role, or leave the key out to deny whomever no rule grants one")
 	l.checkPositive(at.key("timeout"), t.Timeout, "60s")
 	l.checkAudience(at, a)
+	l.checkUpstreams(at, t, a)
 
 	for i := range a.Policy.Rules {
 		rule := at.key("rule").index(i + 1)
@@ -41,6 +42,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	l.compile(at, a)
 	opened := l.openAdapter(at.key("adapter"), a)
 	a.Adapter, a.privileged, a.sendsNoRole = opened.adapter, opened.privileged, opened.sendsNoRole
+	a.SessionCookies = opened.sessionCookies
 	if opened.oneRole {
 		l.checkOneRole(at, a)
 	}
@@ -95,23 +97,6 @@ func hostIn(text string) string {
 		return ""
 	}
 	return fmt.Sprintf(", %q", name)
-}
-
-func (l *loader) validUpstream(at place, written string) *url.URL {
-	const example = "http://127.0.0.1:3000"
-	u, problem := parseURL(written, example)
-	switch {
-	case problem != "":
-	case u.RawQuery != "" || u.ForceQuery:
-		problem = "an upstream has no query (?...): requests bring their own"
-	case strings.Contains(written, "#"):
-		problem = "an upstream has no fragment (#...): remove it"
-	}
-	if problem != "" {
-		l.report.add(at, "%s", problem)
-		return nil
-	}
-	return u
 }
 
 // validAppIssuers returns the issuers of "issuer", of "issuers", or the only one

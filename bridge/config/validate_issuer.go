@@ -218,9 +218,20 @@ func (l *loader) checkClientCert(at place, i *Issuer) {
 	}
 }
 
-// resolvePath makes a path relative to the file that names it.
+// resolvePath makes the path of a file that will be read relative to the one
+// that names it.
 func resolvePath(at place, path string) string {
-	if path == "" || filepath.IsAbs(path) {
+	if path == "" {
+		return ""
+	}
+	path = besideFile(at, path)
+	at.doc.names = append(at.doc.names, path)
+	return path
+}
+
+// besideFile is resolvePath for what is not read.
+func besideFile(at place, path string) string {
+	if filepath.IsAbs(path) {
 		return path
 	}
 	return filepath.Join(filepath.Dir(at.doc.name), path)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto"
+	"crypto/sha256"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
@@ -29,17 +30,27 @@ func (l *loader) checkOwnKeys(c *Config) {
 // somebody could bring what was signed for one, where they may do much, to the
 // other.
 func (l *loader) checkOwnSecret(a *App, others []*App) {
-	sharer, ok := a.Adapter.(adapter.SecretSharer)
-	if !ok {
+	own, shares := sharedSecret(a)
+	if !shares {
 		return
 	}
 	for _, other := range others {
-		if sharer.SharesSecret(other.Adapter) {
+		if theirs, share := sharedSecret(other); share && own == theirs {
 			l.report.add(a.at.key("adapter"), "%q signs with the secret of app.%s: whoever enters one app could enter the other as well; "+
 				"make another secret, in an [adapter.NAME] of its own", a.AdapterName, other.Name)
 			return
 		}
 	}
+}
+
+// sharedSecret returns a hash of the secret that a's adapter signs with, if it and
+// the app share one.
+func sharedSecret(a *App) (hash [sha256.Size]byte, shares bool) {
+	sharer, ok := a.Adapter.(adapter.SecretSharer)
+	if !ok {
+		return hash, false
+	}
+	return sharer.SharedSecret()
 }
 
 // issuerOf returns the issuer that has a key, or nil.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 )
@@ -22,19 +23,27 @@ upstream = "http://127.0.0.1:2"
 adapter = "two"
 rule = [{ role = "user", groups = ["g"] }]
 [adapter.one]
-extends = "metabase"
+%s
 secret = { file = "one.secret" }
 [adapter.two]
-extends = "metabase"
+%s
 secret = { file = "two.secret" }
 `
+	const sso, token = `extends = "metabase"`, "kind = \"jwt\"\nheader = \"X-Token\""
 	const one, two = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
-	for _, tt := range []struct{ first, second, want string }{
-		{one, two, ""},
-		{one, one, `config.toml:12: app.staging.adapter: "two" signs with the secret of app.bi: whoever enters one app could enter the other as well; ` +
-			`make another secret, in an [adapter.NAME] of its own`},
+	const want = `config.toml:12: app.staging.adapter: "two" signs with the secret of app.bi: whoever enters one app could enter the other as well; ` +
+		`make another secret, in an [adapter.NAME] of its own`
+	for _, tt := range []struct{ first, second, firstKind, secondKind, want string }{
+		{one, two, sso, sso, ""},
+		{one, one, sso, sso, want},
+		{one, two, token, token, ""},
+		{one, one, token, token, want}, // not every app compares aud
+		{one, one, sso, token, want},
+		{one, one, token, sso, want},
 	} {
-		path := write(t, map[string]string{"config.toml": apps, "one.secret": tt.first, "two.secret": tt.second + "\n"})
+		path := write(t, map[string]string{
+			"config.toml": fmt.Sprintf(apps, tt.firstKind, tt.secondKind), "one.secret": tt.first, "two.secret": tt.second + "\n",
+		})
 		_, err := Load(path)
 		var problems Problems
 		errors.As(err, &problems)

@@ -26,12 +26,12 @@ func settingsOf(oldConfig, newConfig *config.Config, o, n *config.App) []Setting
 	settings := []Setting{
 		{"name", o.Name, n.Name},
 		{"host", o.Host, n.Host},
-		{"upstream", o.Upstream.String(), n.Upstream.String()},
 		{"preserve_host", strconv.FormatBool(o.PreserveHost), strconv.FormatBool(n.PreserveHost)},
 		{"timeout", o.Timeout.String(), n.Timeout.String()},
 		{"audience", o.Audience, n.Audience},
 		{"issuers", issuers(o), issuers(n)},
 	}
+	settings = append(settings, upstreamSettings(oldConfig, newConfig, o, n)...)
 	for _, m := range matchIssuers(o, n) {
 		if m.new != nil { // that one is gone, issuers says
 			settings = append(settings, issuerSettings(oldConfig, newConfig, o, n, m)...)

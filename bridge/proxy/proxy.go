@@ -18,7 +18,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Upstream is one app's upstream. It is safe for concurrent use and holds no
@@ -33,58 +32,99 @@ type Upstream struct {
 	PreserveHost bool
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed.
 	TrustedProxies []netip.Prefix
+	// Hide are the response headers that clients do not get, in canonical form.
+	Hide []string
 	// Log receives what happens to answers under way, at debug level.
 	Log *slog.Logger
 
 	buffers buffers
 }
 
-// NewTransport returns a transport for one upstream. responseHeaderTimeout is
-// how long the upstream may take until its response headers are there.
-func NewTransport(responseHeaderTimeout time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		// No Proxy: an upstream is a neighbour, and HTTP_PROXY in the
-		// environment must not see its identity headers.
-		DialContext:           dialer.DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          0, // the limit per host is the one that counts
-		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		ResponseHeaderTimeout: responseHeaderTimeout,
-		// The client negotiates compression with the upstream, not we.
-		DisableCompression: true,
-	}
+// Exchange is what the bridge does to one request and its answer.
+type Exchange struct {
+	// Edit is given the headers that go to the upstream, when only the X-Forwarded-*
+	// ones are still to be set.
+	Edit func(http.Header)
+	// Answer is given the upstream's answer, one that switches protocols included,
+	// before anything of it is passed on; nil: as it is. Its error goes to Fail.
+	Answer func(*http.Response) error
+	// Fail is called instead of answering when there is no answer; it must write
+	// one.
+	Fail func(error)
+	// Tunnel is given a connection that becomes a WebSocket, and returns what is
+	// called when it is closed; nil: nobody is told.
+	Tunnel func(*Tunnel) (closed func())
 }
 
-// Serve carries r to the upstream and its answer to w. edit is given the headers
-// that go to the upstream when only the X-Forwarded-* ones are still to be set.
-// fail is called instead of answering when there is no answer; it must write
-// one.
-func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, edit func(http.Header), fail func(error)) {
+// Serve carries r to the upstream and its answer to w.
+func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 	if r.ContentLength != 0 {
 		// Without it, net/http's HTTP/1 server reads the request to its end
 		// before it sends an answer, and whoever streams both ways waits forever.
 		_ = http.NewResponseController(w).EnableFullDuplex() // an error: HTTP/2, which is so anyway
 	}
+	answers := &answerWriter{ResponseWriter: w, upstream: u, oldClient: !r.ProtoAtLeast(1, 1), tunnel: x.Tunnel}
+	if len(w.Header()) > 0 {
+		answers.before = w.Header().Clone()
+	}
+	if r.Header["Upgrade"] != nil {
+		var ctx context.Context
+		ctx, answers.cancel = context.WithCancel(r.Context())
+		defer answers.cancel()
+		r = r.WithContext(ctx)
+	}
+	var trailer *http.Header
 	// A ReverseProxy per request: it is a small value, and nothing of one
 	// request can be seen by another.
 	p := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			u.rewrite(pr)
-			edit(pr.Out.Header)
+			x.Edit(pr.Out.Header)
 			u.forward(pr)
 		},
 		Transport:  u.Transport,
 		BufferPool: &u.buffers,
 		ErrorLog:   slog.NewLogLogger(u.Log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			fail(err)
+			x.Fail(err)
+		},
+		ModifyResponse: func(answer *http.Response) error {
+			trailer = &answer.Trailer
+			u.clean(answer.Header)
+			if x.Answer == nil {
+				return nil
+			}
+			return x.Answer(answer)
 		},
 	}
-	p.ServeHTTP(w, r)
+	p.ServeHTTP(answers, r)
+	if trailer != nil && len(*trailer) > 0 {
+		u.cleanTrailers(w.Header())
+	}
+}
+
+// Caller sends requests of the bridge's own to an upstream, as if they had come for
+// the app's public host. It is an adapter.Caller.
+type Caller struct {
+	Upstream *Upstream
+	Host     string
+}
+
+// Do sends a request whose target is a path, with a query, below the upstream's URL.
+// Redirects are answers.
+func (c Caller) Do(r *http.Request) (*http.Response, error) {
+	u := c.Upstream
+	if r.URL.Host != "" || !u.Reaches(r.URL) {
+		return nil, errors.New("calling the app: the target is no path below its address")
+	}
+	out := r.Clone(r.Context())
+	(&httputil.ProxyRequest{In: r, Out: out}).SetURL(u.URL)
+	if u.PreserveHost {
+		out.Host = c.Host
+	}
+	out.Header.Set("X-Forwarded-Host", c.Host)
+	out.Header.Set("X-Forwarded-Proto", "https")
+	return u.Transport.RoundTrip(out)
 }
 
 // Reaches reports whether a request's target leads to where URL says. Only paths
@@ -164,14 +204,21 @@ func IsTimeout(err error) bool {
 }
 
 // DropForeignUpgrade removes an Upgrade to anything but WebSocket from an
-// inbound request. A server may ignore the offer (RFC 9110 §7.8); a tunnel to
-// the upstream in another protocol would carry requests that nobody checked.
+// inbound request, and any in HTTP/1.0. A server may ignore the offer (RFC 9110
+// §7.8); a tunnel to the upstream in another protocol would carry requests that
+// nobody checked.
 func DropForeignUpgrade(r *http.Request) {
-	upgrade := r.Header["Upgrade"]
-	if upgrade == nil || len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.Method == http.MethodGet && r.ProtoMajor == 1 {
-		return
+	if r.Header["Upgrade"] != nil && !asksForWebSocket(r) {
+		r.Header.Del("Upgrade")
 	}
-	r.Header.Del("Upgrade")
+}
+
+// asksForWebSocket: RFC 6455 §4.1. Over HTTP/2, WebSockets begin with a CONNECT,
+// which is refused.
+func asksForWebSocket(r *http.Request) bool {
+	upgrade := r.Header["Upgrade"]
+	return len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.Method == http.MethodGet &&
+		r.ProtoMajor == 1 && r.ProtoMinor == 1
 }
 
 // buffers lends copy buffers; its zero value is ready.

@@ -30,6 +30,7 @@ type Metrics struct {
 	refusals *prometheus.CounterVec
 	decision *prometheus.HistogramVec
 	duration *prometheus.HistogramVec
+	sessions *prometheus.CounterVec
 	reloadOK prometheus.Gauge
 	reloaded prometheus.Gauge
 }
@@ -56,6 +57,10 @@ func New(version string) *Metrics {
 			Help:    "Time from a request's arrival to the end of its answer, the upstream's included.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"app"}),
+		sessions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ssobridge_sessions_total",
+			Help: "What became of sessions of apps: kept, foreign, other (person, role or sign-in), expired, started, start_failed, gone, signed_out, store_failed.",
+		}, []string{"app", "event"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ssobridge_config_last_reload_successful",
 			Help: "1 if the last load of the configuration succeeded, 0 if the one before it is still in use.",
@@ -71,7 +76,7 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.refusals, m.decision, m.duration, m.reloadOK, m.reloaded, build,
+	m.registry.MustRegister(m.requests, m.refusals, m.decision, m.duration, m.sessions, m.reloadOK, m.reloaded, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,6 +91,9 @@ func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
+
+// Session records what became of a session of an app; event is from a fixed set.
+func (m *Metrics) Session(app, event string) { m.sessions.WithLabelValues(app, event).Inc() }
 
 // Reloaded records the outcome of loading the configuration.
 func (m *Metrics) Reloaded(ok bool, at time.Time) {

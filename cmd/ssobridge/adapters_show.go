@@ -182,8 +182,12 @@ func factRows(d *catalog.Description) [][]string {
 	if len(d.SessionCookies) > 0 {
 		rows = append(rows, []string{"Sessions", "the app keeps its own, in " + strings.Join(d.SessionCookies, ", ")})
 	}
-	if path := d.LogoutPath(); path != "" {
+	switch path := d.LogoutPath(); {
+	case path == "":
+	case d.Kind == "headers":
 		rows = append(rows, []string{"Logout", "at " + path + " the app is not told who somebody is, so that it ends its session"})
+	default:
+		rows = append(rows, []string{"Logout", "at " + path + ", here and in the app"})
 	}
 	return rows
 }
@@ -200,6 +204,8 @@ func printSends(p *printer, d *catalog.Description) {
 			name = "  field " + name
 		case "cookie":
 			name = "cookie " + name
+		case "sign-in header", "sign-in form", "sign-in json":
+			name = "  " + s.In + " " + name
 		}
 		rows = append(rows, []string{name, strings.Join(append([]string{s.Source}, s.How...), ", ")})
 	}
@@ -207,9 +213,14 @@ func printSends(p *printer, d *catalog.Description) {
 		p.table(columns, rows)
 	}
 	p.printf("\n")
-	p.paragraph("", "Removed from every request, in any spelling: "+strings.Join(d.Strip, ", "))
+	if len(d.Strip) > 0 {
+		p.paragraph("", "Removed from every request, in any spelling: "+strings.Join(d.Strip, ", "))
+	}
 	if len(d.StripCookies) > 0 {
 		p.paragraph("", "Cookies removed from every request: "+strings.Join(d.StripCookies, ", "))
+	}
+	if len(d.StripQuery) > 0 {
+		p.paragraph("", "Removed from the query of every address: "+strings.Join(d.StripQuery, ", "))
 	}
 }
 
@@ -236,4 +247,5 @@ func printExample(p *printer, e *catalog.Example) {
 		p.printf("  cookie %s\n", name)
 	}
 	printSignIn(p, e.SignIn)
+	printSession(p, e.Session)
 }

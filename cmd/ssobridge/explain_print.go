@@ -98,6 +98,7 @@ func printReceived(p *printer, e *bridge.Explanation) {
 		p.printf("  cookie %s\n", name)
 	}
 	printSignIn(p, e.SignIn)
+	printSession(p, e.Session)
 	for _, name := range slices.Sorted(maps.Keys(e.NotSent)) {
 		p.paragraph("  ", fmt.Sprintf("%s: not sent: %s", name, e.NotSent[name]))
 	}
@@ -115,6 +116,17 @@ func printSignIn(p *printer, fields map[string]bridge.HeaderValue) {
 			quoted[i] = wording.Visible(value)
 		}
 		p.printf("    %s: %s\n", wording.Visible(name), strings.Join(quoted, ", "))
+	}
+}
+
+// printSession prints how somebody comes by a session of the app.
+func printSession(p *printer, lines []string) {
+	if lines == nil {
+		return
+	}
+	p.printf("  of a session that is begun for whoever has none:\n")
+	for _, line := range lines {
+		p.printf("    %s\n", wording.Visible(line))
 	}
 }
 

@@ -127,6 +127,7 @@ func TestReadmeTOML(t *testing.T) {
 			}
 			dir := t.TempDir()
 			openssl(t, dir)
+			writeShown(t, dir)
 			path := filepath.Join(dir, "ssobridge.toml")
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -139,6 +140,20 @@ func TestReadmeTOML(t *testing.T) {
 				t.Errorf("%+v", warning)
 			}
 		})
+	}
+}
+
+var shownFile = regexp.MustCompile(`^# (\S+\.toml) \(chmod 600\)\n`)
+
+// writeShown writes the files that README shows beside configurations.
+func writeShown(t *testing.T, dir string) {
+	t.Helper()
+	for _, b := range readmeBlocks(t) {
+		if name := shownFile.FindStringSubmatch(b.text); name != nil {
+			if err := os.WriteFile(filepath.Join(dir, name[1]), []byte(b.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -44,9 +44,25 @@ func newBrowser(t *testing.T, addr string) *browser {
 	}
 	return &browser{
 		t:      t,
-		client: &http.Client{Transport: transport, Jar: jar, Timeout: deadline},
+		client: &http.Client{Transport: transport, Jar: secureJar{jar}, Timeout: deadline},
 		header: make(http.Header),
 	}
+}
+
+// secureJar is a jar for whom every address has TLS, as it has for the browser of
+// somebody who comes by Pomerium.
+type secureJar struct{ http.CookieJar }
+
+func (j secureJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
+	j.CookieJar.SetCookies(secure(u), cookies)
+}
+
+func (j secureJar) Cookies(u *url.URL) []*http.Cookie { return j.CookieJar.Cookies(secure(u)) }
+
+func secure(u *url.URL) *url.URL {
+	s := *u
+	s.Scheme = "https"
+	return &s
 }
 
 // answer is what the browser got, after redirects.

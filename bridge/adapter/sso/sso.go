@@ -71,6 +71,8 @@ type Options struct {
 	// begin so; StripCookies cookies.
 	Strip        []string `toml:"strip"`
 	StripCookies []string `toml:"strip_cookies"`
+	// StripQuery names query parameters that are removed from every address.
+	StripQuery []string `toml:"strip_query"`
 }
 
 const defaultPath = "sso"
@@ -155,6 +157,7 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 		fail("path", `%q; write one word of lower-case letters, digits and hyphens, such as "sso"`, o.Path)
 	}
 	value.Strip(&a.owned, o.Strip, o.StripCookies, nil, fail)
+	value.StripQuery(&a.owned, o.StripQuery, fail)
 	value.CheckDomains(o.Domains, o.usesEmailLocal(), "fields", fail)
 	if p != nil {
 		o.openFields(a, p, env, fail)
@@ -260,10 +263,9 @@ func (a *ssoAdapter) Attributes() []string { return a.attributes }
 // SignInPath is where the app sends browsers.
 func (a *ssoAdapter) SignInPath() string { return a.path }
 
-// SharesSecret reports whether other signs with the same secret.
-func (a *ssoAdapter) SharesSecret(other adapter.Adapter) bool {
-	b, is := other.(*ssoAdapter)
-	return is && a.answer != nil && b.answer != nil && a.secret == b.secret
+// SharedSecret returns a hash of the secret that signs.
+func (a *ssoAdapter) SharedSecret() (hash [sha256.Size]byte, shares bool) {
+	return a.secret, a.answer != nil
 }
 
 // Adapt answers a question, and tells other requests nothing. People whom the app

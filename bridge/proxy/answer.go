@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// answerWriter is where ReverseProxy writes an answer. It keeps back what is not for
+// clients, adds nothing to what the app has said, and makes tunnels of connections.
+type answerWriter struct {
+	http.ResponseWriter
+	upstream *Upstream
+	// oldClient speaks HTTP/1.0.
+	oldClient bool
+	// before is what was in the header before the app said anything: ReverseProxy
+	// empties it with every informational answer.
+	before    http.Header
+	wasSilent bool // only informational answers so far
+	tunnel    func(*Tunnel) func()
+	cancel    context.CancelFunc
+}
+
+// Unwrap is for http.ResponseController.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader passes on a status with its header.
+func (w *answerWriter) WriteHeader(status int) {
+	h := w.Header()
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.inform(status, h)
+		return
+	}
+	if w.wasSilent {
+		for name, values := range w.before {
+			if _, said := h[name]; !said {
+				h[name] = values
+			}
+		}
+	}
+	if _, said := h["Content-Type"]; !said {
+		h["Content-Type"] = nil // or net/http would guess one
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// inform passes on an informational answer, such as 103 (RFC 8297), but no more than
+// hints: what it says is not yet the app's answer, which the bridge has not seen. A
+// client of HTTP/1.0 takes it for the answer itself (RFC 9110 §15.2).
+func (w *answerWriter) inform(status int, h http.Header) {
+	w.wasSilent = true
+	if w.oldClient {
+		return
+	}
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		_, ours := w.before[name]
+		return ours || name == "Set-Cookie" || name == "Connection" || w.upstream.hides(name)
+	})
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Hijack makes a tunnel of the connection.
+func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.cancel == nil { // for ReverseProxy, no protocol and no protocol are the same
+		return nil, nil, errors.New("the app switched protocols without being asked to")
+	}
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	w.Header().Del("Connection") // of the bridge's own; the app's is still to come
+	t := &Tunnel{Conn: conn, cancel: w.cancel, release: func() {}}
+	if w.tunnel != nil {
+		t.release = w.tunnel(t)
+	}
+	return t, rw, nil
+}
+
+// hides reports whether a response header or trailer is kept from clients: those
+// that only Pomerium may say, and those of Hide. Other names that requests may not
+// bring are the app's to use: sign-in endpoints answer with an Authorization, and a
+// response tells people nothing that the app does not want to tell them.
+func (u *Upstream) hides(name string) bool {
+	const pomerium = "X-Pomerium-"
+	if len(name) > len(pomerium) && strings.EqualFold(name[:len(pomerium)], pomerium) {
+		return true
+	}
+	for _, hidden := range u.Hide {
+		if name == hidden {
+			return true
+		}
+	}
+	return false
+}
+
+// clean removes from an answer what clients do not get.
+func (u *Upstream) clean(h http.Header) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return u.hides(name) })
+}
+
+// cleanTrailers removes it from trailers: those that the app announced, and those that
+// it did not.
+func (u *Upstream) cleanTrailers(h http.Header) {
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return u.hides(http.CanonicalHeaderKey(strings.TrimPrefix(name, http.TrailerPrefix)))
+	})
+}

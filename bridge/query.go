@@ -1,0 +1,95 @@
+package bridge
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+)
+
+// stripQuery returns r without the query parameters that clients may not send, and
+// r itself if it has none of them. All other bytes of the query stay as they are.
+func (n *names) stripQuery(r *http.Request) *http.Request {
+	if len(n.query) == 0 || r.URL.RawQuery == "" {
+		return r
+	}
+	query := n.cleanQuery(r.URL.RawQuery)
+	if query == r.URL.RawQuery {
+		return r
+	}
+	stripped := r.WithContext(r.Context())
+	u := *r.URL
+	u.RawQuery = query
+	stripped.URL = &u
+	return stripped
+}
+
+// cleanQuery removes the parameters, each to its end: to some apps, that is the
+// next "&", and to older ones in Python, Ruby and Java a ";" as well.
+func (n *names) cleanQuery(raw string) string {
+	kept := make([]byte, 0, len(raw))
+	begun := false
+	for rest, separator := raw, ""; ; {
+		end := strings.IndexAny(rest, "&;")
+		pair := rest
+		if end >= 0 {
+			pair = rest[:end]
+		}
+		if _, own := n.query[parameter(pair)]; !own {
+			if begun {
+				kept = append(kept, separator...)
+			}
+			kept, begun = append(kept, pair...), true
+		}
+		if end < 0 {
+			return string(kept)
+		}
+		separator, rest = rest[end:end+1], rest[end+1:]
+	}
+}
+
+// parameter returns the name of a parameter in the form in which names are compared:
+// folded, as PHP makes "api.key" and "api key" of one variable; without what apps
+// write behind and before the name of a list or an object ("api_key[]" in PHP and
+// Rails, "[api_key]" in Express); and up to a NUL, where PHP ends a name.
+func parameter(pair string) string {
+	name, _, _ := strings.Cut(pair, "=")
+	name, _, _ = strings.Cut(unescape(name), "\x00")
+	name = strings.TrimLeft(name, " \t\r\n[")
+	if end := strings.IndexAny(name, "[]"); end >= 0 {
+		name = name[:end]
+	}
+	return adapter.FoldName(name)
+}
+
+// unescape decodes what can be decoded and leaves the rest, as lenient apps do;
+// url.QueryUnescape would refuse the whole name.
+func unescape(text string) string {
+	if !strings.ContainsAny(text, "%+") {
+		return text
+	}
+	b := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '+':
+			b = append(b, ' ')
+		case c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]):
+			b = append(b, fromHex(text[i+1])<<4|fromHex(text[i+2]))
+			i += 2
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func fromHex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
+}

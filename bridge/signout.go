@@ -1,0 +1,156 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/session"
+)
+
+// signOutAt is where people sign out of an app and of Pomerium, below ownPath: GET
+// asks them whether they mean it, POST does it.
+const signOutAt = "sign_out"
+
+// appLogoutTimeout is how long an app may take to end a session.
+const appLogoutTimeout = 5 * time.Second
+
+var crossOrigin = http.NewCrossOriginProtection()
+
+// isSignOut reports whether a request is at signOutAt.
+func isSignOut(r *http.Request) bool {
+	path, own := strings.CutPrefix(r.URL.Path, ownPath)
+	return own && path == signOutAt && r.URL.Opaque == ""
+}
+
+// signOut ends a person's session with an app, and sends them on to Pomerium, which
+// ends its own. It needs an assertion and no role: who has lost theirs can sign out
+// too. No step that fails keeps the next from being taken.
+func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now time.Time) {
+	p, mapper, err := app.verify(r.Context(), r.Header)
+	if err != nil {
+		b.refuse(w, r, app, refusalOf(err))
+		return
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		leaveBody(w, r)
+		person := p.Email
+		if person == "" {
+			person = p.Subject
+		}
+		hardenAnswer(w.Header())
+		writeHTML(w, http.StatusOK, pageData{
+			Title: "Sign out?", Text: "This ends your session here and everywhere that you have signed in to by the same account.",
+			Person: person, Confirm: ownPath + signOutAt,
+		})
+		return
+	case http.MethodPost:
+	default:
+		b.refuse(w, r, app, &refusal{reason: reasonMethod, principal: p})
+		return
+	}
+	if err := crossOrigin.Check(r); err != nil {
+		b.refuse(w, r, app, &refusal{reason: reasonCrossSite, principal: p, err: err})
+		return
+	}
+	leaveBody(w, r)
+	in := adapter.Input{Principal: p, Decision: mapper.Map(p, now), Request: r, Time: now}
+	lines, err := app.endSession(r.Context(), in)
+	if err != nil {
+		b.log.LogAttrs(r.Context(), slog.LevelWarn, "signed out here, but perhaps not in the app",
+			slog.String("app", app.name), slog.String("subject", p.Subject), slog.Any("error", err))
+	}
+	for _, line := range lines {
+		w.Header().Add("Set-Cookie", line)
+	}
+	hardenAnswer(w.Header())
+	w.Header().Set("Location", signOutPath)
+	w.WriteHeader(http.StatusSeeOther)
+	app.metrics.Allowed()
+}
+
+// endSession ends the person's session in the app, by the app's own way if it is
+// known, and returns the Set-Cookies that rid the browser of it.
+func (a *App) endSession(ctx context.Context, in adapter.Input) (lines []string, err error) {
+	if a.sessions == nil {
+		return nil, a.logOut(ctx, in, nil)
+	}
+	visit, err := a.sessions.Look(ctx, in, in.Request.Header["Cookie"])
+	if err != nil {
+		return nil, err
+	}
+	loggedOut := a.logOut(ctx, in, visit.Cookies())
+	lines, err = visit.End(ctx)
+	return lines, errors.Join(loggedOut, err)
+}
+
+// logOut asks the app to end a session. Somebody without a role has none.
+func (a *App) logOut(ctx context.Context, in adapter.Input, cookies []string) error {
+	if a.logout.Path == "" || !in.Decision.Allowed() || a.sessions != nil && cookies == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, appLogoutTimeout)
+	defer cancel()
+	method := a.logout.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	target := &url.URL{Path: a.logout.Path}
+	r := (&http.Request{Method: method, URL: target, Header: http.Header{}, Host: a.host}).WithContext(ctx)
+	in.Request = r
+	output, err := a.adapt(ctx, in)
+	if err != nil {
+		return err
+	}
+	(&grant{output: output}).apply(r.Header)
+	if cookies != nil {
+		r.Header.Set("Cookie", strings.Join(slices.Concat(r.Header["Cookie"], cookies), "; "))
+	}
+	answer, err := a.caller.Do(r)
+	if err != nil {
+		return fmt.Errorf("asking the app to sign out: %w", err)
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
+	_ = answer.Body.Close()
+	if answer.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("asking the app to sign out: status %d", answer.StatusCode)
+	}
+	return nil
+}
+
+// signsOutOf reports whether an answer is the app's to somebody who has signed out
+// of it and shall be signed out of Pomerium as well: a redirect, as the browser then
+// follows.
+func (a *App) signsOutOf(r *http.Request, answer *http.Response) bool {
+	return a.logout.Everywhere && r.URL.Path == a.logout.Path &&
+		answer.StatusCode >= http.StatusMultipleChoices && answer.StatusCode < http.StatusBadRequest && answer.Header.Get("Location") != ""
+}
+
+// openSessions prepares what carries the app's sessions, if there are any.
+func (a *App) openSessions(keeper *session.Keeper, guarded []string) {
+	if s, ok := a.adapter.(adapter.SignsOut); ok {
+		a.logout = s.Logout()
+	}
+	switch s, ok := a.adapter.(adapter.SessionStarter); {
+	case ok:
+		a.sessions = keeper.Open(a.name, s, a.caller)
+	case len(guarded) > 0:
+		a.sessions = keeper.Guard(a.name, guarded, guardLifetime)
+	default:
+		return
+	}
+	a.owned.session = a.sessions.OwnsCookie
+}
+
+// guardLifetime is how long a session that an app has begun by itself may last: then
+// the app begins another.
+const guardLifetime = 24 * time.Hour
