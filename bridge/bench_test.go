@@ -74,7 +74,7 @@ func load(b *testing.B, front http.Handler, assertions []string) {
 			q.Host = "grafana.example.com"
 			q.Header.Set("X-Pomerium-Jwt-Assertion", assertions[next.Add(1)%uint64(len(assertions))])
 			q.Header.Set("Accept", "application/json")
-			q.Header.Set("Cookie", "grafana_session=0123456789abcdef0123456789abcdef")
+			q.Header.Set("Cookie", "theme=dark; lang=en")
 			q.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36")
 			resp, err := transport.RoundTrip(q)
 			if err != nil {
@@ -123,7 +123,11 @@ func verifying(key *ecdsa.PublicKey, next http.Handler) http.Handler {
 }
 
 func benchBridge(b *testing.B, issuer *verifiertest.Issuer, upstream string) http.Handler {
-	c := loadConfig(b, issuer, strings.Replace(rigConfig, "%s", upstream, 1))
+	return benchBridgeOf(b, issuer, strings.Replace(rigConfig, "%s", upstream, 1))
+}
+
+func benchBridgeOf(b *testing.B, issuer *verifiertest.Issuer, toml string) http.Handler {
+	c := loadConfig(b, issuer, toml)
 	transport := proxy.Open(bridge.TransportOptions(c.Apps[0], slog.New(slog.DiscardHandler)))
 	b.Cleanup(transport.CloseIdleConnections)
 	d := bridge.Deps{

@@ -75,9 +75,11 @@ const (
 // SessionPlan says how an app's sessions are carried.
 type SessionPlan struct {
 	// Cookies are the names of the cookies that make a session, by the app's names.
-	// The session is gone when the app removes the first.
+	// There is none without the first, but for apps with a Match. The session is gone
+	// when the app removes the first, and sets no other.
 	Cookies []string
-	// Match reports whether cookies of other names belong to sessions too; nil: none.
+	// Match reports whether cookies of other names belong to sessions too, such as the
+	// pieces that an app cuts a long one into; nil: none.
 	Match func(name string) bool
 	// Deliver is where they are kept.
 	Deliver Delivery

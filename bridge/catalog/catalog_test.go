@@ -168,6 +168,11 @@ func TestNeeds(t *testing.T) {
 		"hasura": {"keys"}, "jenkins-jwt": {"keys"}, "json-login": {"cookies", "credentials"}, "kubernetes": {"header.Authorization"},
 		"mediawiki": {"domains"}, "metabase": {"secret"}, "metabase-session": {"credentials"}, "nexus-session": {"credentials"},
 		"postgrest": {"keys"},
+		"authjs":    {"secrets"}, "cookie-session": {"secrets"}, "django-db": {"django.dsn", "lookup.dsn", "secrets"},
+		"django-signed-cookies": {"lookup.dsn", "secrets"}, "express-passport": {"express-session.redis", "secrets"},
+		"flask": {"secrets"}, "flask-login": {"secrets"}, "gorilla": {"cookie", "secrets"}, "laravel": {"lookup.dsn", "secrets"},
+		"nextauth": {"secrets"}, "rails": {"cookie", "lookup.dsn", "secrets"}, "rails-devise": {"cookie", "lookup.dsn", "secrets"},
+		"starlette": {"secrets"},
 	}
 	got := map[string][]string{}
 	c, err := catalog.New()

@@ -187,6 +187,9 @@ type App struct {
 	WebSockets WebSockets
 	// Hide are the app's response headers that clients do not get, canonical.
 	Hide []string
+	// Paths are those that are public or denied, Limits what is too much.
+	Paths  Paths
+	Limits RequestLimits
 	// Issuers are whose assertions the app accepts, one or more. Where several
 	// use one header, they are asked in this order.
 	Issuers []*Issuer

@@ -130,7 +130,7 @@ func (d *decoder) value(path string, v any, dst reflect.Value) {
 	case dst.Kind() == reflect.Interface:
 		dst.Set(reflect.ValueOf(v))
 	case dst.Kind() == reflect.Struct:
-		if _, is := dst.Addr().Interface().(whole); is {
+		if _, is := reflect.TypeAssert[whole](dst.Addr()); is {
 			dst.SetZero()
 		}
 		d.table(path, v, dst.Addr().Interface())

@@ -89,6 +89,15 @@ type appTable struct {
 	WebSocketMax   time.Duration    `toml:"websocket_max"`
 	Origins        []string         `toml:"origins"`
 	Hide           []string         `toml:"hide"`
+
+	Paths         string      `toml:"paths"`
+	EncodedSlash  bool        `toml:"encoded_slash"`
+	Public        []pathTable `toml:"public"`
+	Deny          []pathTable `toml:"deny"`
+	MaxConcurrent int         `toml:"max_concurrent"`
+	MaxBody       int64       `toml:"max_body"`
+	Rate          string      `toml:"rate"`
+	Burst         int         `toml:"burst"`
 }
 
 type testTable struct {

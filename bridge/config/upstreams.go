@@ -86,4 +86,5 @@ const (
 func (t *appTable) setUpstreamDefaults() {
 	t.Balance = balanceFirst
 	t.WebSocketGrace, t.WebSocketMax = time.Hour, 12*time.Hour
+	t.MaxConcurrent = defaultMaxConcurrent
 }

@@ -17,6 +17,8 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 		Host:         l.validHost(at.key("host"), t.Host, hosts),
 		WebSockets:   l.validWebSockets(at, t),
 		Hide:         l.validHidden(at.key("hide"), t.Hide),
+		Paths:        l.validPaths(at, t),
+		Limits:       l.validRequestLimits(at, t),
 		Issuers:      l.validAppIssuers(at, t, issuers),
 		Audience:     t.Audience,
 		AdapterName:  t.Adapter,
@@ -43,6 +45,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	opened := l.openAdapter(at.key("adapter"), a)
 	a.Adapter, a.privileged, a.sendsNoRole = opened.adapter, opened.privileged, opened.sendsNoRole
 	a.SessionCookies = opened.sessionCookies
+	l.checkPublicLogout(a)
 	if opened.oneRole {
 		l.checkOneRole(at, a)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -69,7 +70,7 @@ func newFront(t testing.TB, o proxy.Options, edit func(*front), servers ...*http
 	f.Config.Protocols = new(http.Protocols)
 	f.Config.Protocols.SetHTTP1(true)
 	f.Config.Protocols.SetUnencryptedHTTP2(true)
-	f.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	f.Config.ErrorLog = quiet()
 	if edit != nil {
 		edit(f)
 	}
@@ -90,10 +91,14 @@ func address(t testing.TB, text string) proxy.Address {
 	return proxy.Address{URL: u}
 }
 
+func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) }
+
 // serve starts a server that ends with the test.
 func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(handler)
+	s := httptest.NewUnstartedServer(handler)
+	s.Config.ErrorLog = quiet()
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }

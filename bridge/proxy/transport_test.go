@@ -64,7 +64,7 @@ func untrusted(t *testing.T) *httptest.Server {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("a server that cannot be trusted was sent a request")
 	}))
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = quiet()
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
@@ -256,7 +256,7 @@ func TestClientCertificateAndServerName(t *testing.T) {
 	}))
 	s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
 	s.EnableHTTP2 = true
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = quiet()
 	s.StartTLS()
 	defer s.Close()
 	roots := x509.NewCertPool()
@@ -268,7 +268,7 @@ func TestClientCertificateAndServerName(t *testing.T) {
 	}{
 		{"both", &tls.Config{RootCAs: roots, ServerName: "example.com", Certificates: s.TLS.Certificates}, "200 example.com 1 HTTP/2.0"},
 		{"no certificate", &tls.Config{RootCAs: roots, ServerName: "example.com"}, "502 failed\n"},
-		{"a name that is not in its certificate", &tls.Config{RootCAs: roots, ServerName: "other.example.com", Certificates: s.TLS.Certificates}, "502 failed\n"},
+		{"a name that is not in its certificate", &tls.Config{RootCAs: roots, ServerName: "other.example.org", Certificates: s.TLS.Certificates}, "502 failed\n"},
 		{"the name of the URL", &tls.Config{RootCAs: roots, Certificates: s.TLS.Certificates}, "200  1 HTTP/2.0"}, // an address has no SNI
 		{"the system's CAs", &tls.Config{Certificates: s.TLS.Certificates}, "502 failed\n"},
 		{"nothing", nil, "502 failed\n"},
@@ -297,10 +297,11 @@ func TestHTTP2AndWebSockets(t *testing.T) {
 	clear.Config.Protocols = new(http.Protocols)
 	clear.Config.Protocols.SetHTTP1(true)
 	clear.Config.Protocols.SetUnencryptedHTTP2(true)
+	clear.Config.ErrorLog = quiet()
 	clear.Start()
 	defer clear.Close()
 	secure := httptest.NewUnstartedServer(http.HandlerFunc(handler))
-	secure.EnableHTTP2 = true
+	secure.EnableHTTP2, secure.Config.ErrorLog = true, quiet()
 	secure.StartTLS()
 	defer secure.Close()
 	roots := x509.NewCertPool()

@@ -88,10 +88,11 @@ func (j jar) with(set []setCookie) jar {
 	return after
 }
 
-// gone reports whether the app has ended the session.
+// gone reports whether the app has ended the session. It has not if it removes the
+// first cookie and sets others: then it has cut it into pieces.
 func (v *Visit) gone(set []setCookie) bool {
 	i := slices.IndexFunc(set, named(v.app.plan.Cookies[0]))
-	return i >= 0 && set[i].removes
+	return i >= 0 && set[i].removes && !slices.ContainsFunc(set, func(c setCookie) bool { return !c.removes })
 }
 
 func named(name string) func(setCookie) bool {

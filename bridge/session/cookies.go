@@ -25,10 +25,9 @@ const (
 	maxCookies    = 32 // of one session, for apps that cut theirs into pieces
 )
 
-// browserName is what a session cookie is called in the browser. One that has a
-// prefix with a meaning keeps it.
+// browserName is what a session cookie is called in the browser.
 func (a *App) browserName(name string) string {
-	if a.plan.PlainNames || strings.HasPrefix(name, "__Host-") || strings.HasPrefix(name, "__Secure-") {
+	if a.plan.PlainNames || strings.HasPrefix(name, hostPrefix) {
 		return name
 	}
 	return hostPrefix + name

@@ -188,7 +188,7 @@ func (v *Visit) fromBrowser(ctx context.Context, cookies []string) (came bool, e
 
 // judge says what one set of cookies is to the person.
 func (v *Visit) judge(ctx context.Context, j jar, seals []string) (adapter.SessionVerdict, error) {
-	if _, whole := j[v.app.plan.Cookies[0]]; !whole && v.app.starter != nil {
+	if v.app.starter != nil && !v.app.whole(j) {
 		return adapter.SessionForeign, nil
 	}
 	if v.app.reader != nil {
@@ -210,6 +210,13 @@ func (v *Visit) judge(ctx context.Context, j jar, seals []string) (adapter.Sessi
 	return adapter.SessionForeign, nil
 }
 
+// whole reports whether a jar may be a session: that of an app which cuts its cookie
+// into pieces need not have the first by its own name.
+func (a *App) whole(j jar) bool {
+	_, first := j[a.plan.Cookies[0]]
+	return first || a.plan.Match != nil && len(j) > 0
+}
+
 // start begins a session.
 func (v *Visit) start(ctx context.Context) error {
 	begun, err := v.app.begin(ctx, v)
@@ -218,10 +225,7 @@ func (v *Visit) start(ctx context.Context) error {
 		return err
 	}
 	v.fresh, v.expires = begun.cookies, begun.expires
-	v.cookies = make(jar, len(begun.cookies))
-	for _, c := range begun.cookies {
-		v.cookies[c.name] = c.value
-	}
+	v.cookies = begun.jar()
 	v.stale = slices.DeleteFunc(v.stale, func(name string) bool { _, anew := v.cookies[name]; return anew })
 	return nil
 }

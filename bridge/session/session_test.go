@@ -257,6 +257,27 @@ func TestAppRemovesItsSession(t *testing.T) {
 	}
 }
 
+// TestAppCutsItsSessionIntoPieces as it grows, and puts it together again.
+func TestAppCutsItsSessionIntoPieces(t *testing.T) {
+	for _, deliver := range []adapter.Delivery{adapter.DeliverBrowser, adapter.DeliverUpstream} {
+		t.Run(string(deliver), func(t *testing.T) {
+			w := newWorld(t, adapter.SessionPlan{Deliver: deliver, Match: func(name string) bool { return strings.HasPrefix(name, "session.") }})
+			ann := w.in("ann", "Viewer")
+			w.visit(ann, "session=; Max-Age=0", "session.0=first", "session.1=second")
+			if got := w.visit(ann); got != "session.0=first; session.1=second" {
+				t.Errorf("the app receives %q", got)
+			}
+			w.visit(ann, "session=whole", "session.0=; Max-Age=0", "session.1=; Max-Age=0")
+			if got := w.visit(ann); got != "session=whole" {
+				t.Errorf("the app receives %q", got)
+			}
+			if got := w.visit(w.in("bob", "Viewer")); got != "session=bob-2" {
+				t.Errorf("the app receives %q", got)
+			}
+		})
+	}
+}
+
 // TestAppSaysThatTheSessionHasEnded: its cookie is still there, and worth nothing.
 func TestAppSaysThatTheSessionHasEnded(t *testing.T) {
 	for _, deliver := range []adapter.Delivery{adapter.DeliverBrowser, adapter.DeliverUpstream} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +36,8 @@ type begun struct {
 	cookies []setCookie
 	expires time.Time
 }
+
+func (b *begun) jar() jar { return jar(nil).with(b.cookies) }
 
 // starts makes sure that nobody is signed in twice at once.
 type starts struct {
@@ -109,7 +110,7 @@ func (a *App) call(ctx context.Context, in adapter.Input) (b *begun, err error) 
 		}
 		b.cookies = append(b.cookies, setCookie{name: c.Name, value: c.Value, maxAge: max(c.MaxAge, 0), sameSite: c.SameSite, path: c.Path})
 	}
-	if !slices.ContainsFunc(b.cookies, named(a.plan.Cookies[0])) {
+	if !a.whole(b.jar()) {
 		return nil, fmt.Errorf("starting a session: %w: no cookie %s", adapter.ErrSignInFailed, a.plan.Cookies[0])
 	}
 	a.keeper.o.Observe(a.name, Started)

@@ -214,7 +214,9 @@ func printSends(p *printer, d *catalog.Description) {
 	}
 	p.printf("\n")
 	if len(d.Strip) > 0 {
-		p.paragraph("", "Removed from every request, in any spelling: "+strings.Join(d.Strip, ", "))
+		if len(d.Strip) > 0 {
+			p.paragraph("", "Removed from every request, in any spelling: "+strings.Join(d.Strip, ", "))
+		}
 	}
 	if len(d.StripCookies) > 0 {
 		p.paragraph("", "Cookies removed from every request: "+strings.Join(d.StripCookies, ", "))

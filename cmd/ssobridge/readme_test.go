@@ -128,6 +128,12 @@ func TestReadmeTOML(t *testing.T) {
 			dir := t.TempDir()
 			openssl(t, dir)
 			writeShown(t, dir)
+			// What an app has already: its secret, and its database.
+			for name, text := range map[string]string{"notes.secret": strings.Repeat("0123456789abcdef", 2), "notes.dsn": "postgres://ssobridge:x@127.0.0.1/notes"} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
 			path := filepath.Join(dir, "ssobridge.toml")
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)

@@ -80,7 +80,7 @@ func (p preset) readSession(header, value string) ([]adaptertest.Part, bool) {
 		return nil, false
 	}
 	var all []adaptertest.Part
-	for _, line := range strings.Split(value, "\u00b6") {
+	for line := range strings.SplitSeq(value, "\u00b6") {
 		field, is := strings.CutPrefix(line, "  field ")
 		if !is {
 			continue

@@ -51,7 +51,7 @@ func (s *signing) value(in adapter.Input, expires int64) string {
 	if s.facts != nil {
 		facts = s.facts(in)
 	}
-	fmt.Fprintf(h, "%q %d", facts, expires)
+	h.Write(fmt.Appendf(nil, "%q %d", facts, expires))
 	return strconv.FormatInt(expires, 10) + "." + hex.EncodeToString(h.Sum(nil))
 }
 

@@ -70,6 +70,8 @@ type Options struct {
 	// begin so; StripCookies cookies.
 	Strip        []string `toml:"strip"`
 	StripCookies []string `toml:"strip_cookies"`
+	// StripQuery names query parameters that are removed from every address.
+	StripQuery []string `toml:"strip_query"`
 }
 
 // Request is a request to the app.
@@ -144,6 +146,7 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	value.CheckDomains(o.Domains, o.uses(func(f *Field) bool { return f.From == "email_local" }), "fields", fail)
 	sent := o.openFields(a, env, fail)
 	value.Strip(&a.owned, o.Strip, o.StripCookies, sent, fail)
+	value.StripQuery(&a.owned, o.StripQuery, fail)
 	if errs == nil { // each of them would be wrong once more
 		o.openAccounts(a, fail)
 	}

@@ -147,6 +147,7 @@ func TestOwned(t *testing.T) {
 	o.CSRF = CSRF{Path: "/", Cookie: "csrftoken"}
 	o.Credentials, o.Omit = accounts(), []string{"X-Webauth-Name"}
 	o.Strip, o.StripCookies = []string{"Authorization", "X-Webauth-*"}, []string{"remember_token"}
+	o.StripQuery = []string{"auth_token"}
 	got := mustOpen(t, o).Owns()
 	slices.Sort(got.Headers)
 	want := adapter.Owned{
@@ -154,6 +155,7 @@ func TestOwned(t *testing.T) {
 		Secrets:  []string{"X-Key", "X-Password"},
 		Prefixes: []string{"X-Webauth-"},
 		Cookies:  []string{"grafana_session", "grafana_session_expiry", "remember_token"},
+		Query:    []string{"auth_token"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("owns (-want +got):\n%s", diff)

@@ -156,13 +156,13 @@ func commonOption(key string) string {
 	return ""
 }
 
-// optionErrors returns the wrong options that err joins. A codec has no other error
-// to open with.
+// optionErrors returns the wrong options that err joins, which have not been reported.
+// A codec has no other error to open with.
 func optionErrors(err error) []*adapter.OptionError {
-	if err == nil {
+	if err == nil || errors.Is(err, errSaid) {
 		return nil
 	}
-	if joined, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // the walk unwraps
+	if joined, is := err.(interface{ Unwrap() []error }); is {
 		var all []*adapter.OptionError
 		for _, e := range joined.Unwrap() {
 			all = append(all, optionErrors(e)...)

@@ -67,6 +67,9 @@ type laravelOptions struct {
 	Encrypt bool `toml:"encrypt"`
 }
 
+// errSaid: what is wrong has been reported.
+var errSaid = errors.New("an option is wrong")
+
 // maxStoreConnections bounds those to an app's database, which is asked at every
 // request.
 const maxStoreConnections = 16
@@ -75,14 +78,14 @@ func openDjango(o *opening) (codec.Codec, error) {
 	t := &o.Django
 	switch t.Backend {
 	case "", "signed_cookies":
-		if !t.Database.IsZero() {
+		if !t.IsZero() {
 			o.fail("django.backend", `missing: driver and dsn are for sessions in a database; write backend = "db", or remove them`)
 		}
 		return codec.NewDjango(codec.DjangoOptions{Cookie: o.Cookie, Secrets: o.secrets, MaxAge: o.MaxAge, Salt: t.Salt})
 	case "db":
-		db := t.Database.Open("django", maxStoreConnections, o.env, o.fail)
+		db := t.Open("django", maxStoreConnections, o.env, o.fail)
 		if db == nil {
-			return nil, nil // which has been said
+			return nil, errSaid
 		}
 		lookup.CloseWith(o.adapter, db)
 		return codec.NewDjangoDB(codec.DjangoDBOptions{
@@ -90,7 +93,7 @@ func openDjango(o *opening) (codec.Codec, error) {
 		})
 	}
 	o.fail("django.backend", `%q; choose "signed_cookies" or "db", the end of the app's SESSION_ENGINE`, t.Backend)
-	return nil, nil
+	return nil, errSaid
 }
 
 func openCookieSession(o *opening) (codec.Codec, error) {
@@ -104,20 +107,20 @@ func openExpressSession(o *opening) (codec.Codec, error) {
 	t := &o.ExpressSession
 	if t.Redis.IsZero() {
 		o.fail("express-session.redis", `missing: say where the address of the app's Redis stands, such as redis = { file = "redis.url" }`)
-		return nil, nil
+		return nil, errSaid
 	}
 	address := "redis://localhost"
 	if o.env.ReadSecrets {
 		var err error
 		if address, err = t.Redis.Read(o.env); err != nil {
 			o.fail("express-session.redis", "%v", err)
-			return nil, nil
+			return nil, errSaid
 		}
 	}
 	options, err := redis.ParseURL(address)
 	if err != nil { // which quotes the address
 		o.fail("express-session.redis", `is no address of a Redis; write one such as "rediss://user:password@host:6379/0"`)
-		return nil, nil
+		return nil, errSaid
 	}
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = time.Second, redisTimeout, redisTimeout
 	options.ContextTimeoutEnabled, options.MaxRetries, options.PoolSize = true, 1, maxStoreConnections
@@ -148,7 +151,7 @@ func openGorilla(o *opening) (codec.Codec, error) {
 		key, err := o.readSecret(&t.BlockKeys[i], o.env)
 		if err != nil {
 			o.fail(at, "%v", err)
-			return nil, nil
+			return nil, errSaid
 		}
 		keys[i] = key
 	}

@@ -80,6 +80,8 @@ type Options struct {
 	// begin so; StripCookies cookies.
 	Strip        []string `toml:"strip"`
 	StripCookies []string `toml:"strip_cookies"`
+	// StripQuery names query parameters that are removed from every address.
+	StripQuery []string `toml:"strip_query"`
 
 	formatOptions
 }
@@ -134,6 +136,7 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 		}
 	}
 	value.Strip(&a.owned, o.Strip, o.StripCookies, nil, fail)
+	value.StripQuery(&a.owned, o.StripQuery, fail)
 	if errs != nil {
 		return nil, errors.Join(errs...)
 	}

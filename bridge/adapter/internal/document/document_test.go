@@ -118,7 +118,7 @@ func TestRefuses(t *testing.T) {
 		{"a number as a boolean", Field{Lookup: "two", Type: "bool"}, nil, ErrBool, true},
 		{"no number", Field{Lookup: "nan"}, nil, errType, true},
 		{"a type that JSON lacks", Field{Lookup: "date"}, nil, errType, true},
-		{"no such column", Field{Lookup: "nmae"}, nil, ErrNoColumn, false},
+		{"no such column", Field{Lookup: "nam"}, nil, ErrNoColumn, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, problems := compile(map[string]Field{"a": tt.field}, tt.change)

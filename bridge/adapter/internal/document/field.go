@@ -50,8 +50,8 @@ type Field struct {
 	Prefix    string            `toml:"prefix"`
 }
 
-// ReplacedWhole: a field that is written again says all there is to say of it, as an
-// entry of a table does.
+// ReplacedWhole says that a field which is written again says all there is to say of
+// it, as an entry of a table does.
 func (*Field) ReplacedWhole() {}
 
 // Source is where the field's value comes from.

@@ -11,7 +11,7 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
 
-// ErrNoColumn: what was looked up has no such column.
+// ErrNoColumn says that what was looked up has no such column.
 var ErrNoColumn = errors.New("the query of lookup returns no such column")
 
 var errType = errors.New("the column holds something of another type")

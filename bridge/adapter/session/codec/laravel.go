@@ -45,8 +45,8 @@ type LaravelOptions struct {
 // to 13.
 //
 // A session is two cookies: Cookie has its ID, and the one that is named by the ID has
-// the rest. Sessions with values that only PHP can hold are foreign; with "php", that
-// is one with an object, such as the ViewErrorBag that withErrors flashes.
+// the rest. Of an object in it, such as the ViewErrorBag that withErrors flashes, only
+// what it holds is read. Sessions with what else only PHP can hold are foreign.
 //
 // PHP has one kind of array. An empty object, and one whose keys are "0", "1", "2"
 // and so on, is a list when it is read again; with "json", once the app has written

@@ -124,8 +124,10 @@ var (
 	errPHP     = errors.New("not PHP's serialization")
 )
 
-// phpUnserialize reads the one array that text is. Objects, enumerations, references
-// and all else that only PHP can hold are errors, and nothing is ever made of them.
+// phpUnserialize reads the one array that text is. An object within it reads as a map
+// of what stands in it, with its class under phpClass: apps put some into sessions,
+// such as the ViewErrorBag of a form that was filled in wrongly. Nothing is ever made
+// of it. Enumerations, references and all else that only PHP can hold are errors.
 func phpUnserialize(text []byte) (map[string]any, error) {
 	if len(text) > MaxUnpacked {
 		return nil, fmt.Errorf("more than %d bytes of PHP", MaxUnpacked)
@@ -195,10 +197,42 @@ func (r *phpReader) value(depth int) (any, error) {
 			list[i] = e.value
 		}
 		return list, nil
+	case "O:":
+		return r.object(depth)
 	default:
-		return nil, errors.New("an object, a reference, or what else only PHP can hold")
+		return nil, errors.New("a reference, or what else only PHP can hold")
 	}
 }
+
+// phpClass is under what key a map that was an object has its class. No property's
+// name has this form: PHP writes "\x00*\x00name" and "\x00class\x00name" for hidden ones.
+const phpClass = "\x00"
+
+// object reads O:8:"stdClass":1:{s:1:"a";N;}, in which the rest is an array's.
+func (r *phpReader) object(depth int) (any, error) {
+	digits, err := r.until("O:", ':')
+	if err != nil {
+		return nil, err
+	}
+	n, ok := phpInt(digits)
+	if !ok || n < 1 || n > int64(len(r.rest)) || n+3 > int64(len(r.rest)) || r.rest[0] != '"' || string(r.rest[n+1:n+3]) != `":` {
+		return nil, errPHP
+	}
+	class := string(r.rest[1 : n+1])
+	if strings.Trim(class, phpClassChars) != "" {
+		return nil, errPHP
+	}
+	r.rest = r.rest[n+3:]
+	entries, err := r.entries(depth)
+	if err != nil {
+		return nil, err
+	}
+	properties := phpMap(entries)
+	properties[phpClass] = class
+	return properties, nil
+}
+
+const phpClassChars = `\_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ`
 
 // phpMap is an array by its keys, of which of two equal ones the later counts.
 func phpMap(entries []phpEntry) map[string]any {
@@ -264,10 +298,19 @@ func (r *phpReader) text() (string, error) {
 }
 
 func (r *phpReader) array(depth int) ([]phpEntry, error) {
+	if !bytes.HasPrefix(r.rest, []byte("a:")) {
+		return nil, errPHP
+	}
+	r.rest = r.rest[len("a:"):]
+	return r.entries(depth)
+}
+
+// entries reads what arrays and objects have: how many there are, and they.
+func (r *phpReader) entries(depth int) ([]phpEntry, error) {
 	if depth > MaxDepth {
 		return nil, errPHPDeep
 	}
-	digits, err := r.until("a:", ':')
+	digits, err := r.until("", ':')
 	if err != nil {
 		return nil, err
 	}

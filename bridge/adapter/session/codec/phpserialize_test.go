@@ -63,8 +63,7 @@ func TestPHPAttacks(t *testing.T) {
 		t.Errorf("as deep as it may be: %v", err)
 	}
 	for name, text := range map[string]string{
-		"object":                 `a:1:{i:0;O:8:"stdClass":0:{}}`,
-		"object with a gadget":   `a:1:{i:0;O:40:"Illuminate\Broadcasting\PendingBroadcast":1:{s:1:"a";N;}}`,
+		"deep objects":           strings.Repeat(`a:1:{i:0;O:1:"A":1:{s:1:"a";`, 20000),
 		"object as the session":  `O:8:"stdClass":0:{}`,
 		"object by itself":       `a:1:{i:0;C:1:"A":0:{}}`,
 		"enumeration":            `a:1:{i:0;E:3:"A:B";}`,
@@ -108,6 +107,12 @@ func TestPHPAttacks(t *testing.T) {
 		if array, err := phpUnserialize([]byte(text)); err == nil {
 			t.Errorf("%s: %v", name, array)
 		}
+	}
+	// Nothing is made of an object, whatever its class would do.
+	gadget, err := phpUnserialize([]byte(`a:1:{i:0;O:40:"Illuminate\Broadcasting\PendingBroadcast":1:{s:1:"a";N;}}`))
+	want := map[string]any{"0": map[string]any{phpClass: `Illuminate\Broadcasting\PendingBroadcast`, "a": nil}}
+	if diff := cmp.Diff(want, gadget); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
 	}
 	const whole = `a:3:{s:1:"a";d:1.5;i:5;a:1:{i:0;b:1;}s:2:"é";N;}`
 	if _, err := phpUnserialize([]byte(whole)); err != nil {

@@ -1,0 +1,59 @@
+package config
+
+// Paths are what an app's paths mean by themselves, whoever asks for them. Query
+// strings never take part.
+type Paths struct {
+	// Deny are served to nobody; they outweigh Public.
+	Deny []PathRule
+	// Public are served without identity.
+	Public []PathRule
+	// Strict refuses every path that some server reads otherwise than another: with
+	// empty segments, an encoded "/", "\" or "%", a ";", or what is no UTF-8.
+	Strict bool
+	// EncodedSlash lets %2F pass nevertheless.
+	EncodedSlash bool
+}
+
+// PathRule names requests by method and path. Exactly one of Path and Prefix is set;
+// both are written decoded.
+type PathRule struct {
+	// Methods are those that it is about, GET without HEAD being said; nil: all.
+	Methods []string
+	// Path is one path.
+	Path string
+	// Prefix is all below; it ends with "/".
+	Prefix string
+	// Source is where the rule stands, as "file:line".
+	Source string
+
+	at place
+}
+
+// RequestLimits keep an app, and one person in it, from what is too much.
+type RequestLimits struct {
+	// MaxConcurrent are the requests at the same time, open WebSockets included; 0: no
+	// limit.
+	MaxConcurrent int
+	// MaxBody is the size of a request's body in bytes; 0: no limit.
+	MaxBody int64
+	// Rate is how many requests one person may send in a second, in the long run; 0:
+	// no limit. Burst is how many at once.
+	Rate  float64
+	Burst int
+}
+
+type pathTable struct {
+	Methods []string `toml:"methods"`
+	Path    string   `toml:"path"`
+	Prefix  string   `toml:"prefix"`
+}
+
+// The values of paths.
+const (
+	pathsStrict  = "strict"
+	pathsLenient = "lenient"
+)
+
+// defaultMaxConcurrent is half of max_connections, so that one app that does not
+// answer leaves room for the others.
+const defaultMaxConcurrent = 5000
