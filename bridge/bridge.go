@@ -25,6 +25,7 @@ type Bridge struct {
 	now      func() time.Time
 	after    func(time.Duration, func()) (stop func() bool)
 	tunnels  tunnels
+	loads    loads
 }
 
 // New returns a Bridge that serves the snapshot s.
@@ -41,6 +42,7 @@ func New(s *Snapshot, d Deps) *Bridge {
 func (b *Bridge) Swap(s *Snapshot) {
 	b.snapshot.Store(s)
 	b.closeUngranted(s)
+	b.loads.keep(s)
 }
 
 // ServeHTTP answers one request.
@@ -66,6 +68,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.refuse(w, r, app, ref)
 		return
 	}
+	defer granted.leave()
 	app.metrics.Decided(b.now().Sub(start))
 	if to := granted.output.Redirect; to != "" {
 		redirect(w, r, to)
@@ -73,10 +76,15 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	proxy.DropForeignUpgrade(r)
+	if granted.public {
+		r.Header.Del("Upgrade") // a tunnel would carry what nobody decides about
+	}
+	app.limitBody(w, r)
 	failed := false
 	app.upstream.Serve(w, app.owned.stripQuery(r), proxy.Exchange{
 		Edit: func(h http.Header) {
 			app.owned.strip(h, app.upstream.Trusts(r.RemoteAddr))
+			app.paths.stripOverrides(h, granted.public)
 			granted.apply(h)
 		},
 		Answer: func(answer *http.Response) error { return app.answered(r, granted, answer) },
@@ -86,13 +94,21 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		},
 		Tunnel: b.watch(r, app, granted, start),
 	})
-	if !failed {
+	switch {
+	case failed:
+	case granted.public:
+		app.metrics.Public()
+	default:
 		app.metrics.Allowed()
 	}
 }
 
 // answered edits an app's answer before it is passed on.
 func (a *App) answered(r *http.Request, g *grant, answer *http.Response) error {
+	if g.public {
+		a.anonymous(answer)
+		return nil
+	}
 	if g.visit != nil {
 		if err := g.visit.Answer(r.Context(), answer.StatusCode, answer.Header); err != nil {
 			return err
@@ -111,6 +127,9 @@ type grant struct {
 	mapper    *mapping.Mapper
 	output    adapter.Output
 	visit     *session.Visit // nil: the app has no sessions that are ours to carry
+	// public: it is nobody's, and the rest is empty.
+	public bool
+	load   *load // that it is part of
 }
 
 // decide is the straight line from a request to a grant or a refusal. It sends
@@ -119,7 +138,11 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	defer func() {
 		if p := recover(); p != nil {
 			b.logPanic(r, app, p)
-			g, ref = nil, &refusal{reason: reasonPanic}
+			ref = &refusal{reason: reasonPanic}
+		}
+		if ref != nil {
+			g.leave()
+			g = nil
 		}
 	}()
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
@@ -127,6 +150,15 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	}
 	if !app.upstream.Reaches(r.URL) {
 		return nil, &refusal{reason: reasonTarget}
+	}
+	if len(r.Header["Content-Type"]) > 1 { // which one counts, servers disagree about (RFC 9110 §8.3)
+		return nil, &refusal{reason: reasonDuplicate}
+	}
+	if g, ref = app.judge(r); ref != nil {
+		return nil, ref
+	}
+	if g != nil {
+		return g, b.enter(r, app, g)
 	}
 	p, mapper, err := app.verify(r.Context(), r.Header)
 	if err != nil {
@@ -143,18 +175,29 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	if !proxy.SameSite(r, app.host, app.webSockets.Origins) {
 		return nil, &refusal{reason: reasonCrossSite, principal: p, decision: decision}
 	}
-	in := adapter.Input{Principal: p, Decision: decision, Request: r, Time: now, SignIn: app.signsIn(r)}
 	g = &grant{principal: p, decision: decision, mapper: mapper}
-	g.output, err = app.adapt(r.Context(), in)
-	if err == nil && app.sessions != nil && !in.SignIn {
-		g.visit, err = app.sessions.Find(r.Context(), in, r.Header["Cookie"])
+	if ref = b.admit(app, g, now); ref == nil {
+		ref = b.enter(r, app, g)
+	}
+	if ref == nil {
+		ref = app.fill(r, g, now)
+	}
+	return g, ref
+}
+
+// fill completes a grant with what the app is told, and the session that it is told in.
+func (a *App) fill(r *http.Request, g *grant, now time.Time) (ref *refusal) {
+	in := adapter.Input{Principal: g.principal, Decision: g.decision, Request: r, Time: now, SignIn: a.signsIn(r)}
+	var err error
+	g.output, err = a.adapt(r.Context(), in)
+	if err == nil && a.sessions != nil && !in.SignIn {
+		g.visit, err = a.sessions.Find(r.Context(), in, r.Header["Cookie"])
 	}
 	if err != nil {
-		ref := refusalOf(err)
-		ref.principal, ref.decision = p, decision
-		return nil, ref
+		ref = refusalOf(err)
+		ref.principal, ref.decision = g.principal, g.decision
 	}
-	return g, nil
+	return ref
 }
 
 // abortOnPanic ends the connection of a request that panicked after its
@@ -210,6 +253,8 @@ func (b *Bridge) upstreamFailed(w http.ResponseWriter, r *http.Request, app *App
 	switch {
 	case errors.Is(err, session.ErrStore):
 		ref.reason = reasonSessions
+	case isTooLarge(err):
+		ref.reason = reasonBody
 	case r.Context().Err() != nil:
 		// The client has gone; the status is for the record only.
 		ref.reason = reasonClientGone

@@ -42,6 +42,12 @@ var forwarding = map[string]struct{}{
 	"x-original-url": {}, "x-rewrite-url": {}, "x-host": {},
 }
 
+// framing are headers that say how a request is to be read. What is only spelt like
+// one, such as Content_Length, CGI and WSGI take for it.
+var framing = map[string]struct{}{
+	"content-length": {}, "content-type": {}, "content-encoding": {}, "transfer-encoding": {}, "host": {}, "connection": {}, "upgrade": {}, "te": {}, "trailer": {},
+}
+
 var forwardedPrefix = []byte("x-forwarded-")
 
 func ownedNames(a *config.App) names {
@@ -129,6 +135,9 @@ func (n *names) strips(folded []byte, name string, trustedPeer bool) bool {
 		if bytes.HasPrefix(folded, prefix) {
 			return true
 		}
+	}
+	if _, is := framing[string(folded)]; is {
+		return http.CanonicalHeaderKey(string(folded)) != name
 	}
 	if _, is := forwarding[string(folded)]; !is && !bytes.HasPrefix(folded, forwardedPrefix) {
 		return false

@@ -35,7 +35,7 @@ func (n *names) cleanQuery(raw string) string {
 		if end >= 0 {
 			pair = rest[:end]
 		}
-		if _, own := n.query[parameter(pair)]; !own {
+		if !n.stripsParameter(pair) {
 			if begun {
 				kept = append(kept, separator...)
 			}
@@ -48,18 +48,24 @@ func (n *names) cleanQuery(raw string) string {
 	}
 }
 
-// parameter returns the name of a parameter in the form in which names are compared:
-// folded, as PHP makes "api.key" and "api key" of one variable; without what apps
-// write behind and before the name of a list or an object ("api_key[]" in PHP and
-// Rails, "[api_key]" in Express); and up to a NUL, where PHP ends a name.
-func parameter(pair string) string {
+// stripsParameter reports whether some app reads a parameter as one that clients may
+// not send. Names are compared folded, as PHP makes one variable of "api.key",
+// "api key" and "api[key"; without what stands behind or before the name of a list or
+// an object ("api_key[]" in PHP and Rails, "[api_key]" in Express); and up to a NUL,
+// where PHP ends a name.
+func (n *names) stripsParameter(pair string) bool {
 	name, _, _ := strings.Cut(pair, "=")
 	name, _, _ = strings.Cut(unescape(name), "\x00")
 	name = strings.TrimLeft(name, " \t\r\n[")
-	if end := strings.IndexAny(name, "[]"); end >= 0 {
-		name = name[:end]
+	if _, own := n.query[adapter.FoldName(name)]; own {
+		return true
 	}
-	return adapter.FoldName(name)
+	end := strings.IndexAny(name, "[]")
+	if end < 0 {
+		return false
+	}
+	_, own := n.query[adapter.FoldName(name[:end])]
+	return own
 }
 
 // unescape decodes what can be decoded and leaves the rest, as lenient apps do;

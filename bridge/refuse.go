@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +51,8 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 		h.Set("WWW-Authenticate", `Pomerium realm="`+app.host+`"`)
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "5")
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(ref.retryAfter))
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}

@@ -36,6 +36,7 @@ type rig struct {
 	metrics  *telemetry.Metrics
 	bridge   *bridge.Bridge
 	deps     bridge.Deps
+	config   *config.Config
 	addr     string
 	log      *lockedBuffer
 }
@@ -100,6 +101,7 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 	if o.edit != nil {
 		o.edit(c)
 	}
+	r.config = c
 	transports := &transports{}
 	t.Cleanup(transports.close)
 	r.deps = bridge.Deps{

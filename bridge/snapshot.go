@@ -81,6 +81,8 @@ type App struct {
 	owned      names
 	upstream   *proxy.Upstream
 	webSockets config.WebSockets
+	paths      pathRules
+	limits     config.RequestLimits
 	metrics    *telemetry.App
 	// signInPath is adapter.SignIn's; empty: none.
 	signInPath string
@@ -136,6 +138,8 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 			Log:            d.Log,
 		},
 		webSockets: a.WebSockets,
+		paths:      newPathRules(&a.Paths),
+		limits:     a.Limits,
 		metrics:    d.Metrics.App(a.Name),
 	}
 	if s, ok := a.Adapter.(adapter.SignIn); ok {

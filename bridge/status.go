@@ -19,6 +19,8 @@ type refusal struct {
 	err       error               // for the log; may be nil
 	principal *verifier.Principal // nil before verification
 	decision  mapping.Decision
+	// retryAfter is in seconds; 0: the status decides.
+	retryAfter int
 }
 
 // The reasons of the bridge itself; those of the verifier are its own.
@@ -26,6 +28,11 @@ const (
 	reasonUnknownHost         = "unknown_host"
 	reasonMethod              = "method_not_allowed"
 	reasonTarget              = "target_refused"
+	reasonDuplicate           = "header_duplicate"
+	reasonPathDenied          = "path_denied"
+	reasonAppBusy             = "app_busy"
+	reasonRate                = "rate_limited"
+	reasonBody                = "body_too_large"
 	reasonNoRole              = "no_role"
 	reasonDenied              = "denied_by_rule"
 	reasonUnsendable          = "identity_unsendable"
@@ -99,6 +106,21 @@ func answerFor(reason string) answer {
 	case reasonTarget:
 		return answer{http.StatusBadRequest, telemetry.Refused, "bad_target", "Bad address",
 			"This address cannot be served."}
+	case reasonDuplicate:
+		return answer{http.StatusBadRequest, telemetry.Refused, "bad_request", "Bad request",
+			"This request has a header twice that it can have only once."}
+	case reasonPathDenied:
+		return answer{http.StatusForbidden, telemetry.Refused, "path_denied", "Not served here",
+			"This address is closed to everybody."}
+	case reasonBody:
+		return answer{http.StatusRequestEntityTooLarge, telemetry.Refused, "body_too_large", "Too large",
+			"What was sent is larger than this app takes."}
+	case reasonRate:
+		return answer{http.StatusTooManyRequests, telemetry.Refused, "rate_limited", "Too many requests",
+			"You have sent more requests than this app takes from one person. Try again in a moment."}
+	case reasonAppBusy:
+		return answer{http.StatusServiceUnavailable, telemetry.Failed, "app_busy", "The app is busy",
+			"The app behind this address has as many requests as it takes. Try again in a moment."}
 	case reasonNoRole, reasonDenied:
 		return answer{http.StatusForbidden, telemetry.Refused, "no_role", "You have no role in this app",
 			"You are signed in, but no rule gives you a role here. Ask whoever runs this app for access, or sign in as somebody else."}

@@ -20,7 +20,8 @@ type SessionStarter interface {
 	// nobody else but what its options name.
 	StartSession(ctx context.Context, in Input, app Caller) ([]*http.Cookie, error)
 	// DescribeSession says what StartSession would do, a line each, for people to
-	// read: nothing in it lets anybody in. Its errors are those of StartSession
+	// read: nothing in it lets anybody in. It is the same as long as the session may
+	// stay: what is in it, sessions are bound to. Its errors are those of StartSession
 	// that follow from in alone.
 	DescribeSession(in Input) ([]string, error)
 }
@@ -87,8 +88,8 @@ type SessionPlan struct {
 	Lifetime time.Duration
 	// SameSite is what browsers are told; an app may be stricter.
 	SameSite http.SameSite
-	// PlainNames leaves the cookies their names in the browser, for apps whose pages
-	// read them by name. Otherwise they begin with "__Host-" there, which neighbouring
+	// PlainNames leaves the cookies their names in the browser, for what reads them by
+	// name on the way. Otherwise they begin with "__Host-" there, which neighbouring
 	// hosts cannot set.
 	PlainNames bool
 	// Ended reports whether an answer of the app says that the session it was asked

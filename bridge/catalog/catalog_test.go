@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -42,7 +43,7 @@ func load(t *testing.T, text string) *config.Config {
 	for _, m := range fileOption.FindAllStringSubmatch(text, -1) {
 		content := []byte("0123456789abcdef0123456789abcdef\n")
 		if strings.HasPrefix(m[0], "keys") {
-			content = newKey(t)
+			content = newKey(t, strings.Contains(text, `"redash-jwt"`))
 		}
 		if strings.Contains(m[0], "dsn") {
 			content = []byte("postgres://ssobridge:nobody@127.0.0.1:9/app\n")
@@ -64,9 +65,13 @@ func load(t *testing.T, text string) *config.Config {
 	return c
 }
 
-func newKey(t *testing.T) []byte {
+func newKey(t *testing.T, ofRSA bool) []byte {
 	t.Helper()
+	var key any
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if ofRSA {
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +172,8 @@ func TestNeeds(t *testing.T) {
 		"form-login": {"cookies", "credentials"}, "gitea": {"domains"}, "grafana-jwt": {"keys"},
 		"hasura": {"keys"}, "jenkins-jwt": {"keys"}, "json-login": {"cookies", "credentials"}, "kubernetes": {"header.Authorization"},
 		"mediawiki": {"domains"}, "metabase": {"secret"}, "metabase-session": {"credentials"}, "nexus-session": {"credentials"},
-		"postgrest": {"keys"},
-		"authjs":    {"secrets"}, "cookie-session": {"secrets"}, "django-db": {"django.dsn", "lookup.dsn", "secrets"},
+		"postgrest": {"keys"}, "redash-jwt": {"keys"},
+		"authjs": {"secrets"}, "cookie-session": {"secrets"}, "django-db": {"django.dsn", "lookup.dsn", "secrets"},
 		"django-signed-cookies": {"lookup.dsn", "secrets"}, "express-passport": {"express-session.redis", "secrets"},
 		"flask": {"secrets"}, "flask-login": {"secrets"}, "gorilla": {"cookie", "secrets"}, "laravel": {"lookup.dsn", "secrets"},
 		"nextauth": {"secrets"}, "rails": {"cookie", "lookup.dsn", "secrets"}, "rails-devise": {"cookie", "lookup.dsn", "secrets"},
@@ -309,7 +314,7 @@ rule = [{ role = "user", groups = ["g"] }]
 			t.Errorf("%s: hosts that are not the app's: %q", p.Name, left)
 		}
 		if strings.Contains(d.Setup, ".ssobridge/app/") && (!strings.Contains(d.Setup, "http://127.0.0.1:8443/.ssobridge/app/zz-app/") ||
-			!regexp.MustCompile(`aud(?:ience)?\b.*zz-app`).MatchString(d.Setup)) {
+			!regexp.MustCompile(`(?i:aud(?:ience)?)\b.*zz-app`).MatchString(d.Setup)) {
 			t.Errorf("%s: keys and audience are not the app's:\n%s", p.Name, d.Setup)
 		}
 		if hosts := slices.Compact(slices.Sorted(slices.Values(anyHost.FindAllString(p.Setup, -1)))); len(hosts) > 1 {

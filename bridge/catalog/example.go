@@ -54,7 +54,7 @@ var exampleTime = time.Date(2027, time.January, 31, 12, 0, 0, 0, time.UTC)
 func newExample(ctx context.Context, p *config.Preset, app *config.App) (*Example, error) {
 	e := &Example{Config: exampleConfig(p, app), Person: examplePerson, Files: []File{}}
 	for _, key := range slices.Sorted(maps.Keys(p.Needs)) {
-		e.Files = append(e.Files, filesIn(key, p.Needs[key])...)
+		e.Files = append(e.Files, filesIn(key, p.Needs[key], makeKey(p))...)
 	}
 	c, err := config.ParsePolicy("example.toml", []byte(e.Config))
 	if err != nil {
@@ -127,22 +127,35 @@ func exampleRole(p *config.Preset) string {
 	return p.Roles[0]
 }
 
-// filesIn returns the files that an option names.
-func filesIn(key string, v any) []File {
+// makeKey is the command that makes a key of a type that the app reads.
+func makeKey(p *config.Preset) string {
+	types, _ := p.Options["key_types"].([]any)
+	switch {
+	case len(types) == 0 || slices.Contains(types, any("EC")):
+		return "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+	case types[0] == "RSA":
+		return "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072"
+	default:
+		return "openssl genpkey -algorithm ED25519"
+	}
+}
+
+// filesIn returns the files that an option names; makeKey is for those of keys.
+func filesIn(key string, v any, makeKey string) []File {
 	var files []File
 	switch v := v.(type) {
 	case []any:
 		for _, item := range v {
-			files = append(files, filesIn(key, item)...)
+			files = append(files, filesIn(key, item, makeKey)...)
 		}
 	case []map[string]any:
 		for _, item := range v {
-			files = append(files, filesIn(key, item)...)
+			files = append(files, filesIn(key, item, makeKey)...)
 		}
 	case map[string]any:
 		if path, is := v["file"].(string); is && len(v) == 1 {
 			if key == "keys" {
-				command := "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out " + path
+				command := makeKey + " -out " + path
 				if dir := filepath.Dir(path); dir != "." {
 					command = "mkdir -p " + dir + " && " + command
 				}
@@ -158,7 +171,7 @@ func filesIn(key string, v any) []File {
 			return []File{{Path: path, Holds: holds}}
 		}
 		for _, below := range slices.Sorted(maps.Keys(v)) {
-			files = append(files, filesIn(below, v[below])...)
+			files = append(files, filesIn(below, v[below], makeKey)...)
 		}
 	}
 	return files

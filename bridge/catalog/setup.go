@@ -19,11 +19,11 @@ var (
 	// the app's name.
 	setupKeys = regexp.MustCompile(`127\.0\.0\.1:8080/\.ssobridge/app/([A-Za-z0-9_-]+)/`)
 	// setupIssuer and setupAudience are what the app must find in a token.
-	setupIssuer = regexp.MustCompile(`(\biss(?:uer)?\b"?[ \t:=]+"?)ssobridge\b`)
+	setupIssuer = regexp.MustCompile(`((?:\b|_)(?i:iss(?:uer)?)\b"?[ \t:=]+"?)ssobridge\b`)
 )
 
 func setupAudience(name string) *regexp.Regexp {
-	return regexp.MustCompile(`(\baud(?:ience)?\b"?[ \t:=]+"?)` + regexp.QuoteMeta(name) + `\b`)
+	return regexp.MustCompile(`((?:\b|_)(?i:aud(?:ience)?)\b"?[ \t:=]+"?)` + regexp.QuoteMeta(name) + `\b`)
 }
 
 // placeholders returns the app's host and name in a setup; empty: it has none.

@@ -112,6 +112,8 @@ func TestExampleIsComplete(t *testing.T) {
 		"app.NAME.test.claims", "app.NAME.test.want", "app.NAME.test.want_attributes",
 		"app.NAME.balance", "app.NAME.health", "app.NAME.upstream_tls", "app.NAME.upstream_http2",
 		"app.NAME.websocket_grace", "app.NAME.websocket_max", "app.NAME.origins", "app.NAME.hide",
+		"app.NAME.paths", "app.NAME.encoded_slash", "app.NAME.public", "app.NAME.deny",
+		"app.NAME.max_concurrent", "app.NAME.max_body_bytes", "app.NAME.rate", "app.NAME.burst",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys missing from nearly nothing (-want +got):\n%s", diff)

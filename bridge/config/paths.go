@@ -35,7 +35,7 @@ type RequestLimits struct {
 	// limit.
 	MaxConcurrent int
 	// MaxBody is the size of a request's body in bytes; 0: no limit.
-	MaxBody int64
+	MaxBody int
 	// Rate is how many requests one person may send in a second, in the long run; 0:
 	// no limit. Burst is how many at once.
 	Rate  float64

@@ -95,7 +95,7 @@ type appTable struct {
 	Public        []pathTable `toml:"public"`
 	Deny          []pathTable `toml:"deny"`
 	MaxConcurrent int         `toml:"max_concurrent"`
-	MaxBody       int64       `toml:"max_body"`
+	MaxBodyBytes  int         `toml:"max_body_bytes"`
 	Rate          string      `toml:"rate"`
 	Burst         int         `toml:"burst"`
 }

@@ -162,7 +162,7 @@ func (l *loader) checkPublicLogout(a *App) {
 	logout := s.Logout().Path
 	for i := range a.Paths.Public {
 		r := &a.Paths.Public[i]
-		if logout != "" && (r.Path == logout || r.Prefix != "" && strings.HasPrefix(logout, r.Prefix)) {
+		if logout != "" && r.Prefix != "/" && (r.Path == logout || r.Prefix != "" && strings.HasPrefix(logout, r.Prefix)) {
 			l.report.add(r.at, "%q, where the app signs people out, cannot be public: name what else is below by itself", logout)
 		}
 	}
@@ -170,12 +170,12 @@ func (l *loader) checkPublicLogout(a *App) {
 
 // validRequestLimits returns the limits of an app.
 func (l *loader) validRequestLimits(at place, t appTable) RequestLimits {
-	limits := RequestLimits{MaxConcurrent: t.MaxConcurrent, MaxBody: t.MaxBody, Burst: t.Burst}
+	limits := RequestLimits{MaxConcurrent: t.MaxConcurrent, MaxBody: t.MaxBodyBytes, Burst: t.Burst}
 	if t.MaxConcurrent < 0 {
 		l.report.add(at.key("max_concurrent"), "%d is less than 0: write a number of requests, or 0 for no limit", t.MaxConcurrent)
 	}
-	if t.MaxBody < 0 || t.MaxBody == 0 && at.doc.has(at.key("max_body").path) {
-		l.report.add(at.key("max_body"), "%d is no size: write a number of bytes, such as 10485760, or leave the key out for no limit", t.MaxBody)
+	if t.MaxBodyBytes < 0 || t.MaxBodyBytes == 0 && at.doc.has(at.key("max_body_bytes").path) {
+		l.report.add(at.key("max_body_bytes"), "%d is no size: write a number of bytes, such as 10485760, or leave the key out for no limit", t.MaxBodyBytes)
 	}
 	burst := at.key("burst")
 	if !at.doc.has(at.key("rate").path) {

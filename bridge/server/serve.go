@@ -92,6 +92,10 @@ func (s *server) limitURI(maxBytes int, next http.Handler) http.Handler {
 // is lost.
 const lastRequests = time.Second
 
+// closeFrames is how long clients of WebSockets may take for being told that it is the
+// end, and for answering.
+const closeFrames = 2 * time.Second
+
 // drain stops accepting and waits for requests under way, then for connections that
 // are no longer HTTP. The admin listener goes last: it is where one sees that the
 // server is draining.
@@ -111,8 +115,13 @@ func (s *server) drain(ctx context.Context, listener net.Listener, main, operato
 		_ = main.Close()
 	}
 	if s.connections.waitHijacked(ctx) != nil {
-		n := s.connections.closeHijacked()
+		_, n := s.connections.counts()
 		s.o.Log.Warn("upgraded connections were still open and are closed", "connections", n, "timeout", timeout.String())
+		s.bridge.CloseTunnels()
+		told, cancelTold := context.WithTimeout(context.WithoutCancel(ctx), closeFrames)
+		defer cancelTold()
+		_ = s.connections.waitHijacked(told)
+		s.connections.closeHijacked()
 	}
 	_ = operator.Close()
 	s.o.Log.Info("stopped")

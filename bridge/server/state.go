@@ -229,14 +229,16 @@ var (
 		"1 if the issuer's keys are known and not too old to be trusted.", []string{"issuer"}, nil)
 )
 
-// Describe and Collect make the state a prometheus.Collector of key ages.
+// Describe and Collect make the state a prometheus.Collector.
 func (s *state) Describe(ch chan<- *prometheus.Desc) {
 	ch <- keyAgeDesc
 	ch <- keysUsableDesc
+	ch <- upstreamUpDesc()
 }
 
-// Collect sends the age of each issuer's keys.
+// Collect sends the age of each issuer's keys, and what is known of upstreams.
 func (s *state) Collect(ch chan<- prometheus.Metric) {
+	s.collectUpstreams(ch)
 	for _, i := range s.issuers() {
 		usable := 1.0
 		if i.fetched != nil {

@@ -27,7 +27,7 @@ func (v *Visit) Answer(ctx context.Context, status int, h http.Header) error {
 	v.cookies = held.with(set)
 	gone := ended || v.gone(set)
 	if gone {
-		v.app.keeper.starts.forget(*v.bond())
+		v.forget()
 		v.app.keeper.o.Observe(v.app.name, Gone)
 	}
 	if v.app.plan.Deliver == adapter.DeliverUpstream {
@@ -116,7 +116,7 @@ func (v *Visit) lines(set []setCookie) []string {
 	switch {
 	case v.app.reader != nil:
 	case len(v.cookies) > 0 && (set != nil || v.fresh != nil):
-		s := seal{*v.bond(), v.end()}
+		s := seal{v.bond, v.end()}
 		lines = append(lines, v.app.sealLine(v.app.keeper.o.Keys.sealed(s, v.app.name, v.cookies)))
 	case len(v.cookies) == 0 && v.sealed:
 		lines = append(lines, v.app.sealLine(""))

@@ -46,9 +46,10 @@ func NewKeys(keys ...[]byte) *Keys {
 // store holds a name.
 type bond [sha256.Size]byte
 
-func newBond(app string, in *adapter.Input) bond {
+func newBond(app string, in *adapter.Input, facts []string) bond {
 	h := sha256.New()
 	writeFields(h, "bond 1", app)
+	writeFields(h, facts...)
 	writePerson(h, in)
 	writeFields(h, in.Principal.Email)
 	writeFields(h, in.Decision.Roles...)

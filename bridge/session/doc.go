@@ -26,8 +26,9 @@
 //
 // # What binds a session
 //
-// The [bond]: app, issuer, subject, the session ID of the assertion, email, roles and
-// attributes. Who signs out and in again has another session ID, so that a cookie from
+// The [bond]: app, issuer, subject, the session ID of the assertion, email, roles,
+// attributes, and whatever else of the person the adapter says that it begins the
+// session with. Who signs out and in again has another session ID, so that a cookie from
 // before is nobody's, although no list of ended sessions is kept.
 //
 //   - An adapter.SessionReader finds it in the session itself (kind session).

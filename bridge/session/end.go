@@ -21,7 +21,7 @@ func (a *App) Look(ctx context.Context, in adapter.Input, cookies []string) (*Vi
 // expires.
 func (v *Visit) End(ctx context.Context) (lines []string, err error) {
 	a := v.app
-	a.keeper.starts.forget(*v.bond())
+	v.forget()
 	a.keeper.o.Observe(a.name, SignedOut)
 	if ender, ok := a.starter.(adapter.SessionEnder); ok && len(v.cookies) > 0 {
 		if err = ender.EndSession(ctx, v.cookies); err != nil {

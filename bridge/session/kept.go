@@ -45,7 +45,7 @@ func (v *Visit) fromStore(ctx context.Context, _ []string) (came bool, err error
 
 func (v *Visit) judgeEntry() adapter.SessionVerdict {
 	switch {
-	case !bytes.Equal(v.entry.Bond, v.bond()[:]):
+	case !bytes.Equal(v.entry.Bond, v.bond[:]):
 		return adapter.SessionOther
 	case v.in.Time.Unix() >= v.entry.Expires:
 		return adapter.SessionExpired
@@ -56,7 +56,7 @@ func (v *Visit) judgeEntry() adapter.SessionVerdict {
 // store puts a session that has begun in the place of what was there. Of several who
 // began one for the same person at once, one wins, and the others use that.
 func (v *Visit) store(ctx context.Context) error {
-	mine := &entry{ID: rand.Text(), Bond: v.bond()[:], Expires: v.expires.Unix(), Cookies: v.cookies}
+	mine := &entry{ID: rand.Text(), Bond: v.bond[:], Expires: v.expires.Unix(), Cookies: v.cookies}
 	for range maxSwaps {
 		won, err := v.swap(ctx, mine)
 		if err != nil || won {

@@ -101,7 +101,8 @@ func (k *Keeper) open(name string, plan adapter.SessionPlan) *App {
 type Visit struct {
 	app     *App
 	in      adapter.Input
-	person  *bond                  // nil: not asked for yet
+	bond    bond
+	bound   bool                   // bond is known
 	verdict adapter.SessionVerdict // on what was there
 	cookies jar                    // that the app is sent
 	// expires is the session's hard end; of a session that a reader has kept, only
@@ -144,6 +145,11 @@ func (a *App) Find(ctx context.Context, in adapter.Input, cookies []string) (*Vi
 // look finds the session that is there.
 func (a *App) look(ctx context.Context, in adapter.Input, cookies []string) (*Visit, error) {
 	v := &Visit{app: a, in: in}
+	if a.reader == nil { // who would find it in the session itself
+		if err := v.bind(); err != nil {
+			return nil, err
+		}
+	}
 	looks := v.fromBrowser
 	if a.plan.Deliver == adapter.DeliverUpstream {
 		looks = v.fromStore
@@ -158,13 +164,20 @@ func (a *App) look(ctx context.Context, in adapter.Input, cookies []string) (*Vi
 	return v, nil
 }
 
-// bond is what the session must be bound to.
-func (v *Visit) bond() *bond {
-	if v.person == nil {
-		b := newBond(v.app.name, &v.in)
-		v.person = &b
+// bind finds out what the session must be bound to.
+func (v *Visit) bind() error {
+	if v.bound {
+		return nil
 	}
-	return v.person
+	var facts []string
+	if v.app.starter != nil {
+		var err error
+		if facts, err = v.app.starter.DescribeSession(v.in); err != nil {
+			return err
+		}
+	}
+	v.bond, v.bound = newBond(v.app.name, &v.in, facts), true
+	return nil
 }
 
 // fromBrowser looks among the cookies that came for a session of the person.
@@ -199,7 +212,7 @@ func (v *Visit) judge(ctx context.Context, j jar, seals []string) (adapter.Sessi
 		switch {
 		case !ok:
 			continue
-		case s.bond != *v.bond():
+		case s.bond != v.bond:
 			return adapter.SessionOther, nil
 		case !v.in.Time.Before(s.expires):
 			return adapter.SessionExpired, nil

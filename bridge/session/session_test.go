@@ -38,8 +38,11 @@ func (s *signer) Owns() adapter.Owned { return adapter.Owned{Cookies: s.plan.Coo
 func (s *signer) Adapt(context.Context, adapter.Input) (adapter.Output, error) {
 	return adapter.Output{}, nil
 }
-func (s *signer) SessionPlan() adapter.SessionPlan                { return s.plan }
-func (s *signer) DescribeSession(adapter.Input) ([]string, error) { return nil, nil }
+func (s *signer) SessionPlan() adapter.SessionPlan { return s.plan }
+func (s *signer) DescribeSession(in adapter.Input) ([]string, error) {
+	department, _ := in.Principal.Claims["department"].(string)
+	return []string{"department: " + department}, nil
+}
 
 func (s *signer) StartSession(_ context.Context, in adapter.Input, _ adapter.Caller) ([]*http.Cookie, error) {
 	s.mu.Lock()
@@ -183,6 +186,7 @@ func TestSessionIsReplaced(t *testing.T) {
 		"another role":       func(_ *world, in *adapter.Input) { in.Decision.Roles = []string{"Admin"} },
 		"one more role":      func(_ *world, in *adapter.Input) { in.Decision.Roles = []string{"Viewer", "Admin"} },
 		"another attribute":  func(_ *world, in *adapter.Input) { in.Decision.Attributes = map[string]string{"org": "2"} },
+		"another claim":      func(_ *world, in *adapter.Input) { in.Principal.Claims["department"] = "sales" },
 		"the end is reached": func(w *world, in *adapter.Input) { w.now = noon.Add(8 * time.Hour); in.Time = w.now },
 		"another app": func(w *world, _ *adapter.Input) {
 			w.app = w.keeper.Open("other", w.signer, nil)

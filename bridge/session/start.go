@@ -64,7 +64,10 @@ func (a *App) begin(ctx context.Context, v *Visit) (*begun, error) {
 	if !a.plan.Calls {
 		return a.call(ctx, v.in)
 	}
-	s, key := a.keeper.starts, hex.EncodeToString(v.bond()[:])
+	if err := v.bind(); err != nil {
+		return nil, err
+	}
+	s, key := a.keeper.starts, hex.EncodeToString(v.bond[:])
 	if b, err, known := s.remembered(key); known {
 		return b, err
 	}
@@ -159,11 +162,15 @@ func (s *starts) remember(key string, b *begun, err error) {
 	s.recent[key] = outcome{b, err, now.Add(memory)}
 }
 
-// forget makes the next request of a person start a session anew.
-func (s *starts) forget(b bond) {
+// forget makes the person's next request start a session anew.
+func (v *Visit) forget() {
+	if !v.app.plan.Calls || v.bind() != nil {
+		return
+	}
+	s := v.app.keeper.starts
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.recent, hex.EncodeToString(b[:]))
+	delete(s.recent, hex.EncodeToString(v.bond[:]))
 }
 
 func (s *starts) allow(app string) bool {

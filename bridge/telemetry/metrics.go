@@ -16,6 +16,8 @@ import (
 const (
 	// Allowed: answered by the upstream.
 	Allowed = "allowed"
+	// Public: answered by the upstream, for nobody in particular.
+	Public = "public"
 	// Refused: answered by the bridge, because of the request.
 	Refused = "refused"
 	// Failed: answered by the bridge, because of itself, the issuer or the
@@ -41,7 +43,7 @@ func New(version string) *Metrics {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ssobridge_requests_total",
-			Help: "Requests by app and outcome: allowed, refused or failed.",
+			Help: "Requests by app and outcome: allowed, public, refused or failed.",
 		}, []string{"app", "outcome"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ssobridge_refusals_total",
@@ -133,6 +135,9 @@ func (a *App) Decided(d time.Duration) { a.decision.Observe(d.Seconds()) }
 // Allowed records that the upstream has answered a request, to the end: an
 // upgraded connection is counted when it closes.
 func (a *App) Allowed() { a.allowed.Inc() }
+
+// Public records that the upstream has answered a request that needed no identity.
+func (a *App) Public() { a.m.requests.WithLabelValues(a.name, Public).Inc() }
 
 // Refused records a request that the bridge answered itself. outcome is Refused
 // or Failed, reason from a fixed set.

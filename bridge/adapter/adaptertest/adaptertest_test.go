@@ -173,6 +173,12 @@ func TestFaultyAdaptersFail(t *testing.T) {
 		{"every header is owned", func() adapter.Adapter {
 			return owning{owned: adapter.Owned{Headers: []string{"X-User", "X-Groups"}, Prefixes: []string{""}}}
 		}, "OwnedNamesAgree"},
+		{"every cookie is owned", func() adapter.Adapter {
+			return owning{owned: adapter.Owned{Headers: []string{"X-User", "X-Groups"}, CookiePrefixes: []string{""}}}
+		}, "OwnedNamesAgree"},
+		{"a parameter without a name", func() adapter.Adapter {
+			return owning{owned: adapter.Owned{Headers: []string{"X-User", "X-Groups"}, Query: []string{"_"}}}
+		}, "OwnedNamesAgree"},
 		{"the first of two roles", withRoles(func(r []string) []string { return r[:1] }), "NoRoleIsDropped"},
 		{"the last of two roles", withRoles(func(r []string) []string { return r[len(r)-1:] }), "NoRoleIsDropped"},
 		{"a list whose items are split on the way", func() adapter.Adapter { return careless{} }, "ListItems"},

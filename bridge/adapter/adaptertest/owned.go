@@ -76,6 +76,14 @@ func ownedNamesAgree(s *suite, r report) {
 	if slices.Contains(s.a.Owns().Prefixes, "") {
 		r("every header is owned")
 	}
+	if slices.Contains(s.a.Owns().CookiePrefixes, "") {
+		r("every cookie is owned")
+	}
+	for name := range fold(s.a.Owns().Query) {
+		if strings.Trim(name, "-") == "" {
+			r("%q is owned in queries, and no name", name)
+		}
+	}
 }
 
 // oneValuePerHeader: apps take the first of two, the last, or both joined.

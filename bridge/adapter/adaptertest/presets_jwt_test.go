@@ -1,12 +1,17 @@
 package adaptertest_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -22,6 +27,25 @@ H1136cspYG6+0iY7X1fCE9+E9LKhRANCAAR/zc4ncPbEXUGDy+5v20t7WAczNXvp
 -----END PRIVATE KEY-----
 `
 
+// rsaAppKey is for apps that read no other keys.
+var rsaAppKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func (p preset) readsRSA() bool { return slices.Equal(p.KeyTypes, []string{"RSA"}) }
+
+// key is the key that signs, in PEM.
+func (p preset) key() []byte {
+	if !p.readsRSA() {
+		return []byte(appKey)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaAppKey())})
+}
+
 // token returns the claims of a token that a preset sends in a header, after
 // checking its signature with a library that has no part in signing.
 func (p preset) token(header, value string) (claims []byte, typ any, ok bool) {
@@ -33,11 +57,15 @@ func (p preset) token(header, value string) (claims []byte, typ any, ok bool) {
 	if !prefixed {
 		panic(fmt.Sprintf("%s does not begin with %q", header, p.Prefix))
 	}
-	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
+	algorithm, public := jose.ES256, any(publicAppKey())
+	if p.readsRSA() {
+		algorithm, public = jose.RS256, &rsaAppKey().PublicKey
+	}
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{algorithm})
 	if err != nil {
 		panic(err)
 	}
-	if claims, err = signed.Verify(publicAppKey()); err != nil {
+	if claims, err = signed.Verify(public); err != nil {
 		panic(err)
 	}
 	return claims, signed.Signatures[0].Header.ExtraHeaders[jose.HeaderType], true

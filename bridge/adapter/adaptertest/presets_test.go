@@ -38,6 +38,8 @@ type preset struct {
 	Roles  []string
 	Header any // a table of headers, or of kind jwt the name of one
 	Prefix string
+	// KeyTypes are those of keys that an app of kind jwt reads.
+	KeyTypes []string `toml:"key_types"`
 	// Protocol is that of kind sso.
 	Protocol string
 	login
@@ -85,9 +87,12 @@ func (p preset) options() string {
 	if p.Kind == "session" {
 		return p.session.options()
 	}
-	for _, h := range p.headers() {
+	for name, h := range p.headers() {
 		if h["from"] == "email_local" {
 			return `domains = ["example.com"]`
+		}
+		if h["needs"] != nil {
+			return fmt.Sprintf(`header.%s = { secret = { file = "app.secret" }, prefix = %q }`, name, h["prefix"])
 		}
 	}
 	return ""
@@ -160,7 +165,7 @@ rule     = [{ role = %q }]
 extends = %q
 %s
 `, table.role(), p.Name, table.options())
-	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": []byte(appKey), "app.secret": []byte(appSecret), "app.credentials": []byte(appCredentials), "app.dsn": []byte(appDSN), "redis.url": []byte(appRedis)} {
+	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": table.key(), "app.secret": []byte(appSecret), "app.credentials": []byte(appCredentials), "app.dsn": []byte(appDSN), "redis.url": []byte(appRedis)} {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(file), name), data, 0o600); err != nil {
 			tb.Fatal(err)
 		}
@@ -236,7 +241,7 @@ func TestPresetGolden(t *testing.T) {
 			for _, more := range []struct {
 				what  string
 				names []string
-			}{{"headers that begin", owned.Prefixes}, {"cookies", owned.Cookies}} {
+			}{{"headers that begin", owned.Prefixes}, {"cookies", owned.Cookies}, {"cookies that begin", owned.CookiePrefixes}, {"query", owned.Query}} {
 				if more.names != nil {
 					fmt.Fprintf(&b, "owns %s %s\n", more.what, strings.Join(more.names, ", "))
 				}

@@ -152,6 +152,23 @@ func TestOptionErrors(t *testing.T) {
 		{"resync in the past", Options{Header: map[string]Header{"X-User": user}, Resync: -time.Minute}, []string{
 			`resync: negative; write how often the app shall be made to read the identity anew, such as "1m"`,
 		}},
+		{"a secret that is still needed", Options{Header: map[string]Header{
+			"X-User": user, "Authorization": {Needs: "an API key", Prefix: "ApiKey "}, "X-Key": {Needs: "a key"},
+		}}, []string{
+			`header.Authorization: missing: an API key; write { secret = { file = "..." }, prefix = "ApiKey " }`,
+			`header.X-Key: missing: a key; write { secret = { file = "..." } }`,
+		}},
+		{"families that would take too much", Options{
+			Header: map[string]Header{"X-User": user}, StripCookies: []string{"*", "a_*", "auth*", "a b_*", "auth_*"}, StripQuery: []string{"", "a b", "api_key", "__"},
+		}, []string{
+			`strip_cookies: "*" is no beginning of cookies' names; write one of three letters and "_", "-" or "." at least, such as "auth_*"`,
+			`strip_cookies: "a_*" is no beginning of cookies' names; write one of three letters and "_", "-" or "." at least, such as "auth_*"`,
+			`strip_cookies: "auth*" is no beginning of cookies' names; write one of three letters and "_", "-" or "." at least, such as "auth_*"`,
+			`strip_cookies: "a b_*" is no beginning of cookies' names; write one of three letters and "_", "-" or "." at least, such as "auth_*"`,
+			`strip_query: "" is no parameter's name; write it as the app does, such as "api_key"`,
+			`strip_query: "a b" is no parameter's name; write it as the app does, such as "api_key"`,
+			`strip_query: "__" is no parameter's name; write it as the app does, such as "api_key"`,
+		}},
 		{"everything at once", Options{
 			Header: map[string]Header{"X-A": {From: "mail", Encode: "x"}, "X-B": {From: "groups", Unsendable: "x"}},
 			Resync: -1,
@@ -191,12 +208,16 @@ func TestOwns(t *testing.T) {
 		Omit:   []string{"x_name"},
 		Strip:  []string{"Authorization", "X-Extra-*"},
 
-		StripCookies: []string{"app_session"},
+		StripCookies: []string{"app_session", "auth_*"},
+		StripQuery:   []string{"api_key"},
 	})
 	want := adapter.Owned{
 		Headers:  []string{"X-Groups", "X-Name", "X-User", "Authorization"},
 		Prefixes: []string{"X-Extra-"},
 		Cookies:  []string{"app_session"},
+
+		CookiePrefixes: []string{"auth_"},
+		Query:          []string{"api_key"},
 	}
 	if diff := cmp.Diff(want, a.Owns()); diff != "" {
 		t.Errorf("owned names (-want +got):\n%s", diff)

@@ -82,7 +82,7 @@ func parseMark(text string) (m mark, ok bool) {
 		return m, false
 	}
 	var err error
-	if m.expires, err = strconv.ParseInt(end, 10, 64); err != nil || m.expires <= 0 || end[0] == '+' || end[0] == '0' {
+	if m.expires, err = strconv.ParseInt(end, 10, 64); err != nil || end[0] < '1' || end[0] > '9' {
 		return m, false
 	}
 	n, err := base64.RawURLEncoding.Strict().Decode(m.mac[:], []byte(sum))

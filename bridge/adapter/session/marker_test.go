@@ -143,6 +143,19 @@ func TestFactsAreApart(t *testing.T) {
 	})
 }
 
+// TestRolesEndBeforeFields: what follows the roles is none of them.
+func TestRolesEndBeforeFields(t *testing.T) {
+	roles := fact{roles: []string{"admin"}, now: "{}", expires: 1}
+	fields := fact{now: "admin\x00\x00\x00\x02{}", expires: 1}
+	if string(roles.bytes(nil)) == string(fields.bytes(nil)) {
+		t.Error("fields pass for a role")
+	}
+	fewer := fact{roles: []string{"a"}, now: "{}", expires: 1}
+	if more := (&fact{roles: []string{"a", "{}"}, expires: 1}); strings.HasPrefix(string(more.bytes(nil)), string(fewer.bytes(nil)[:len(fewer.bytes(nil))-8])) {
+		t.Error("a role passes for fields")
+	}
+}
+
 // sameValue compares by type, as apps do.
 func sameValue(a, b any) bool {
 	switch a := a.(type) {

@@ -232,6 +232,19 @@ func TestDescribeEveryCodec(t *testing.T) {
 	}
 }
 
+func TestDeviseSalt(t *testing.T) {
+	const hash = "$2a$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"
+	as, _ := transforms(nil)("devise_salt")
+	if got, err := as(hash); err != nil || got != "$2a$12$R9h/cIPz0gi.URNNX3kh2O" {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, wrong := range []any{"", "$2a$12$R9h/cIPz0gi.URNNX3kh2", "{SHA}R9h/cIPz0gi.URNNX3kh2OPST9", int64(1), nil} {
+		if got, err := as(wrong); err == nil {
+			t.Errorf("%v of %v", got, wrong)
+		}
+	}
+}
+
 func TestPlan(t *testing.T) {
 	o := frameworks(t)[0].options(t)
 	o.Deliver, o.SameSite, o.Lifetime = "upstream", "strict", time.Hour

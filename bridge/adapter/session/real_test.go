@@ -161,6 +161,15 @@ func TestRealDjangoSignsIn(t *testing.T) {
 			}
 			bob := inputOf(ann())
 			bob.Time, bob.Principal.Subject, bob.Principal.Email = in.Time, "77b1", "bob@example.com"
+			// Of whom nothing but their number is in the session, another email is another
+			// row.
+			moved := in
+			renamed := *in.Principal
+			moved.Principal = &renamed
+			renamed.Email = "ann@example.org"
+			if got := read(t, a, moved, cookies); got != adapter.SessionOther {
+				t.Errorf("to Ann of another email: %s", got)
+			}
 			if got := read(t, a, bob, cookies); got != adapter.SessionOther {
 				t.Errorf("to Bob: %s", got)
 			}

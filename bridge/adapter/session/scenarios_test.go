@@ -193,6 +193,36 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// TestPieces: a session that is cut into pieces is kept as a whole or not at all.
+func TestPieces(t *testing.T) {
+	for _, f := range frameworks(t) {
+		if f.codec != "authjs" && f.codec != "nextauth" {
+			continue
+		}
+		t.Run(f.codec, func(t *testing.T) {
+			a, in := mustOpen(t, f.options(t), serving), inputOf(ann())
+			in.Principal.Name = strings.Repeat("Ann ", 2000)
+			cookies, plan := begin(t, a, in), a.SessionPlan()
+			if len(cookies) < 2 {
+				t.Fatalf("%d cookies", len(cookies))
+			}
+			if got := read(t, a, in, cookies); got != adapter.SessionKept {
+				t.Errorf("%s", got)
+			}
+			for name := range cookies {
+				if !plan.Match(name) {
+					t.Errorf("%s is not in the plan", name)
+				}
+				less := maps.Clone(cookies)
+				delete(less, name)
+				if got := read(t, a, in, less); got == adapter.SessionKept {
+					t.Errorf("kept without %s", name)
+				}
+			}
+		})
+	}
+}
+
 // TestFlips: no cookie with a bit flipped is kept.
 func TestFlips(t *testing.T) {
 	for _, f := range frameworks(t) {

@@ -240,15 +240,12 @@ func (a *sessionAdapter) StartSession(ctx context.Context, in adapter.Input, _ a
 func (a *sessionAdapter) encode(ctx context.Context, data codec.Data, t codec.Times) (codec.Cookies, error) {
 	cookies, err := a.codec.Encode(ctx, data, t)
 	switch {
-	case errors.Is(err, codec.ErrTooLarge):
+	case errors.Is(err, codec.ErrTooLarge): // how much too large depends on chance
+		return nil, fmt.Errorf("%w: %w", adapter.ErrUnsendable, codec.ErrTooLarge)
 	case err != nil:
 		return nil, fmt.Errorf("writing a session (%s): %w", a.format, err)
-	case cookies[a.plan.Cookies[0]] != "":
-		return cookies, nil
 	}
-	// Of one that is cut into pieces, nobody could tell when the app has removed it.
-	// How much too large it is depends on chance.
-	return nil, fmt.Errorf("%w: %w", adapter.ErrUnsendable, codec.ErrTooLarge)
+	return cookies, nil
 }
 
 // write appends the fields as they are for the person, as a JSON object.

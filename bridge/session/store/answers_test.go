@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/session/store/storetest"
 )
 
 // relay carries connections to a server, and can lose its answers.
@@ -120,26 +122,26 @@ func serve(t *testing.T, handle func(net.Conn)) (addr string) {
 // TestAnswerLost: a Swap whose answer is lost has happened. It is not sent again, which
 // would bring back what somebody has ended meanwhile; asking again tells.
 func TestAnswerLost(t *testing.T) {
-	requireRedis(t)
+	storetest.Require(t)
 	open := map[string]func(r *relay) Store{
 		"alone": func(r *relay) Store {
-			s := startServer(t)
-			r.to.Store(&s.addr)
+			s := storetest.Start(t)
+			r.to.Store(&s.Addr)
 			return openRedis(t, "redis://"+r.addr)
 		},
 		"cluster": func(r *relay) Store {
 			_, port, _ := net.SplitHostPort(r.addr)
-			s := startServer(t, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", port)
-			s.do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-			s.until("be a cluster", func() bool { return strings.Contains(s.do("CLUSTER", "INFO").(string), "cluster_state:ok") })
-			r.to.Store(&s.addr)
+			s := storetest.Start(t, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", port)
+			s.Do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+			s.Until("be a cluster", func() bool { return strings.Contains(s.Do("CLUSTER", "INFO").(string), "cluster_state:ok") })
+			r.to.Store(&s.Addr)
 			return openRedis(t, "redis+cluster://"+r.addr)
 		},
 		"Sentinel": func(r *relay) Store {
-			s := startServer(t)
-			r.to.Store(&s.addr)
-			sentinel := startSentinel(t, &server{addr: r.addr})
-			return openRedis(t, "redis+sentinel://"+sentinel.addr+"/mymaster")
+			s := storetest.Start(t)
+			r.to.Store(&s.Addr)
+			sentinel := startSentinel(t, &storetest.Server{Addr: r.addr})
+			return openRedis(t, "redis+sentinel://"+sentinel.Addr+"/mymaster")
 		},
 	}
 	for name, open := range open {
@@ -237,7 +239,7 @@ func TestNoWordOfAServerIsRepeated(t *testing.T) {
 
 // TestNobodyListens: an error at once, that says where.
 func TestNobodyListens(t *testing.T) {
-	addr, _ := freeAddr(t)
+	addr, _ := storetest.FreeAddr(t)
 	for _, address := range []string{"redis://" + addr, "redis+cluster://" + addr, "redis+sentinel://" + addr + "/m"} {
 		_, err := openRedis(t, address).Load(t.Context(), "key")
 		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "dial tcp "+addr) || !strings.Contains(err.Error(), "connection refused") {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/session/store/storetest"
 )
 
 // BenchmarkStore is what a request costs: a Load, and a Swap if the app has changed its
@@ -14,9 +16,9 @@ func BenchmarkStore(b *testing.B) {
 	stores := map[string]func(b *testing.B) Store{
 		"Memory":            func(*testing.B) Store { return NewMemory(MemoryOptions{}) },
 		"Encrypted(Memory)": func(b *testing.B) Store { return encrypt(b, NewMemory(MemoryOptions{}), "a") },
-		"Redis":             func(b *testing.B) Store { return openRedis(b, "redis://"+startServer(b).addr) },
+		"Redis":             func(b *testing.B) Store { return openRedis(b, "redis://"+storetest.Start(b).Addr) },
 		"Failover(Encrypted(Redis))": func(b *testing.B) Store {
-			return NewFailover(encrypt(b, openRedis(b, "redis://"+startServer(b).addr), "a"), NewMemory(MemoryOptions{}))
+			return NewFailover(encrypt(b, openRedis(b, "redis://"+storetest.Start(b).Addr), "a"), NewMemory(MemoryOptions{}))
 		},
 	}
 	ctx := context.Background()

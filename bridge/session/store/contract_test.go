@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/session/store/storetest"
 )
 
 // clock is one that tests set.
@@ -81,8 +83,8 @@ func subjects(t *testing.T) map[string]func(t *testing.T) subject {
 	}
 	real := func(wrap func(t *testing.T, r *Redis) Store) func(t *testing.T) subject {
 		return func(t *testing.T) subject {
-			s := startServer(t)
-			return subject{wrap(t, openRedis(t, "redis://"+s.addr)), time.Sleep} // it has a clock of its own
+			s := storetest.Start(t)
+			return subject{wrap(t, openRedis(t, "redis://"+s.Addr)), time.Sleep} // it has a clock of its own
 		}
 	}
 	return map[string]func(t *testing.T) subject{
@@ -99,12 +101,12 @@ func subjects(t *testing.T) map[string]func(t *testing.T) subject {
 		}),
 		"Cluster": func(t *testing.T) subject {
 			first, second := startCluster(t)
-			return subject{openRedis(t, "redis+cluster://"+first.addr+","+second.addr), time.Sleep}
+			return subject{openRedis(t, "redis+cluster://"+first.Addr+","+second.Addr), time.Sleep}
 		},
 		"Sentinel": func(t *testing.T) subject {
-			master := startServer(t)
+			master := storetest.Start(t)
 			sentinel := startSentinel(t, master)
-			return subject{openRedis(t, "redis+sentinel://"+sentinel.addr+"/mymaster/2"), time.Sleep}
+			return subject{openRedis(t, "redis+sentinel://"+sentinel.Addr+"/mymaster/2"), time.Sleep}
 		},
 	}
 }

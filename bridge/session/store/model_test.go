@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/ssobridge/ssobridge/bridge/session/store/storetest"
 )
 
 // model is what a store is to do, said as simply as it can be.
@@ -41,8 +43,8 @@ func TestModel(t *testing.T) {
 		})
 	}
 	t.Run("Redis", func(t *testing.T) {
-		s := startServer(t)
-		r := encrypt(t, openRedis(t, "redis://"+s.addr), "a")
+		s := storetest.Start(t)
+		r := encrypt(t, openRedis(t, "redis://"+s.Addr), "a")
 		c := newClock() // never advanced: the server has a clock of its own
 		run := 0
 		rapid.Check(t, func(t *rapid.T) {

@@ -16,14 +16,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/ssobridge/ssobridge/bridge/session/store/storetest"
 )
 
 // TestRedisOverTLS: the server is verified, and so is the bridge if the server wants to.
 func TestRedisOverTLS(t *testing.T) {
-	requireRedis(t)
+	storetest.Require(t)
 	ca, stranger := newAuthority(t), newAuthority(t)
-	server := startServer(t, ca.serverArgs("no")...)
-	strict := startServer(t, ca.serverArgs("yes")...)
+	server := storetest.Start(t, ca.serverArgs("no")...)
+	strict := storetest.Start(t, ca.serverArgs("yes")...)
 	roots := &tls.Config{RootCAs: ca.pool()}
 	// TLS 1.3 refuses after the handshake, so that the reason can be lost.
 	const refusal = "it refuses the TLS connection|connection reset|closed the connection|broken pipe"
@@ -32,15 +34,15 @@ func TestRedisOverTLS(t *testing.T) {
 		config        *tls.Config
 		problem       string
 	}{
-		{"own CA", "rediss://" + server.addr, roots, ""},
-		{"own CA, by name", "rediss://" + strings.Replace(server.addr, "127.0.0.1", "localhost", 1), roots, ""},
-		{"client certificate", "rediss://" + strict.addr, &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{ca.issue("client")}}, ""},
-		{"the system's CAs", "rediss://" + server.addr, nil, "certificate signed by unknown authority: ca_file names"},
-		{"another CA", "rediss://" + server.addr, &tls.Config{RootCAs: stranger.pool()}, "unknown authority"},
-		{"no client certificate", "rediss://" + strict.addr, roots, refusal},
-		{"a stranger's client certificate", "rediss://" + strict.addr, &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{stranger.issue("client")}}, refusal},
-		{"without TLS", "redis://" + server.addr, nil, "one without TLS?"},
-		{"nobody trusted", "rediss://" + server.addr, &tls.Config{RootCAs: x509.NewCertPool()}, "unknown authority"},
+		{"own CA", "rediss://" + server.Addr, roots, ""},
+		{"own CA, by name", "rediss://" + strings.Replace(server.Addr, "127.0.0.1", "localhost", 1), roots, ""},
+		{"client certificate", "rediss://" + strict.Addr, &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{ca.issue("client")}}, ""},
+		{"the system's CAs", "rediss://" + server.Addr, nil, "certificate signed by unknown authority: ca_file names"},
+		{"another CA", "rediss://" + server.Addr, &tls.Config{RootCAs: stranger.pool()}, "unknown authority"},
+		{"no client certificate", "rediss://" + strict.Addr, roots, refusal},
+		{"a stranger's client certificate", "rediss://" + strict.Addr, &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{stranger.issue("client")}}, refusal},
+		{"without TLS", "redis://" + server.Addr, nil, "one without TLS?"},
+		{"nobody trusted", "rediss://" + server.Addr, &tls.Config{RootCAs: x509.NewCertPool()}, "unknown authority"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := openRedis(t, test.address, func(o *Options) { o.TLS = test.config })
@@ -59,8 +61,8 @@ func TestRedisOverTLS(t *testing.T) {
 		})
 	}
 	t.Run("TLS to a server without", func(t *testing.T) {
-		plain := startServer(t)
-		_, err := openRedis(t, "rediss://"+plain.addr, func(o *Options) { o.TLS = roots; o.Timeout = time.Second }).Load(t.Context(), "key")
+		plain := storetest.Start(t)
+		_, err := openRedis(t, "rediss://"+plain.Addr, func(o *Options) { o.TLS = roots; o.Timeout = time.Second }).Load(t.Context(), "key")
 		if !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
 		}
@@ -70,12 +72,12 @@ func TestRedisOverTLS(t *testing.T) {
 
 // TestLeastPrivilege: a user with what the documentation says, and nothing more.
 func TestLeastPrivilege(t *testing.T) {
-	s := startServer(t)
-	s.do("ACL", "SETUSER", "bridge", "on", ">canary-password", "~ours:*", "-@all", "+getrange", "+set", "+del", "+eval", "+evalsha")
-	s.do("ACL", "SETUSER", "reader", "on", ">canary-password", "~ours:*", "-@all", "+getrange")
-	s.do("ACL", "SETUSER", "default", "off", "resetpass")
+	s := storetest.Start(t)
+	s.Do("ACL", "SETUSER", "bridge", "on", ">canary-password", "~ours:*", "-@all", "+getrange", "+set", "+del", "+eval", "+evalsha")
+	s.Do("ACL", "SETUSER", "reader", "on", ">canary-password", "~ours:*", "-@all", "+getrange")
+	s.Do("ACL", "SETUSER", "default", "off", "resetpass")
 	as := func(user, password, prefix string) Store {
-		return openRedis(t, "redis://"+s.addr, func(o *Options) { o.Username, o.Password, o.KeyPrefix = user, password, prefix })
+		return openRedis(t, "redis://"+s.Addr, func(o *Options) { o.Username, o.Password, o.KeyPrefix = user, password, prefix })
 	}
 	bridge := subject{store: as("bridge", "canary-password", "ours:")}
 	e := bridge.put(t, "key", Entry{}, "value")
@@ -105,30 +107,30 @@ func TestLeastPrivilege(t *testing.T) {
 
 // TestScriptForgotten: a server that restarts, or fails over, forgets scripts.
 func TestScriptForgotten(t *testing.T) {
-	s := startServer(t)
-	r := subject{store: openRedis(t, "redis://"+s.addr)}
+	s := storetest.Start(t)
+	r := subject{store: openRedis(t, "redis://"+s.Addr)}
 	e := r.put(t, "key", Entry{}, "value")
-	s.do("SCRIPT", "FLUSH")
+	s.Do("SCRIPT", "FLUSH")
 	r.put(t, "key", e, "next")
 	r.want(t, "key", "next")
 }
 
 func TestFlushAll(t *testing.T) {
-	s := startServer(t)
-	r := subject{store: encrypt(t, openRedis(t, "redis://"+s.addr), "a")}
+	s := storetest.Start(t)
+	r := subject{store: encrypt(t, openRedis(t, "redis://"+s.Addr), "a")}
 	e := r.put(t, "key", Entry{}, "value")
-	s.do("FLUSHALL")
+	s.Do("FLUSHALL")
 	r.lose(t, "key", e, "next", "")
 	r.put(t, "key", Entry{}, "again")
 }
 
 // TestTimeToLiveIsTheServers: sessions leave the Redis by themselves.
 func TestTimeToLiveIsTheServers(t *testing.T) {
-	s := startServer(t)
-	r := subject{store: openRedis(t, "redis://"+s.addr)}
+	s := storetest.Start(t)
+	r := subject{store: openRedis(t, "redis://"+s.Addr)}
 	e := r.put(t, "key", Entry{}, "value")
 	r.put(t, "key", e, "next")
-	if ttl := s.do("PTTL", "ssobridge:key").(int64); ttl < 50_000 || ttl > 60_000 {
+	if ttl := s.Do("PTTL", "ssobridge:key").(int64); ttl < 50_000 || ttl > 60_000 {
 		t.Errorf("lives for %d ms", ttl)
 	}
 }
@@ -136,19 +138,19 @@ func TestTimeToLiveIsTheServers(t *testing.T) {
 // TestForeignValues: what somebody else has put under a key is nothing, and gives way,
 // if it is a text at all.
 func TestForeignValues(t *testing.T) {
-	s := startServer(t)
+	s := storetest.Start(t)
 	for _, open := range []func() Store{
-		func() Store { return openRedis(t, "redis://"+s.addr) },
-		func() Store { return encrypt(t, openRedis(t, "redis://"+s.addr), "a") },
+		func() Store { return openRedis(t, "redis://"+s.Addr) },
+		func() Store { return encrypt(t, openRedis(t, "redis://"+s.Addr), "a") },
 	} {
 		r := subject{store: open()}
-		s.do("SET", "ssobridge:huge", strings.Repeat("x", 8<<20))
+		s.Do("SET", "ssobridge:huge", strings.Repeat("x", 8<<20))
 		r.want(t, "huge", "")
 		r.put(t, "huge", r.load(t, "huge"), "value")
-		s.do("FLUSHALL")
+		s.Do("FLUSHALL")
 	}
-	s.do("RPUSH", "ssobridge:list", "canary")
-	_, err := openRedis(t, "redis://"+s.addr).Load(t.Context(), "list")
+	s.Do("RPUSH", "ssobridge:list", "canary")
+	_, err := openRedis(t, "redis://"+s.Addr).Load(t.Context(), "list")
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "(WRONGTYPE): somebody else writes") {
 		t.Error(err)
 	}
@@ -156,15 +158,15 @@ func TestForeignValues(t *testing.T) {
 
 // TestServerRestarts: no operation fails once it is back.
 func TestServerRestarts(t *testing.T) {
-	s := startServer(t)
-	r := subject{store: encrypt(t, openRedis(t, "redis://"+s.addr), "a")}
+	s := storetest.Start(t)
+	r := subject{store: encrypt(t, openRedis(t, "redis://"+s.Addr), "a")}
 	var wg sync.WaitGroup
 	for i := range 10 { // connections to become stale
 		wg.Go(func() { r.put(t, fmt.Sprint(i), Entry{}, "value") })
 	}
 	wg.Wait()
-	s.kill()
-	s.start()
+	s.Kill()
+	s.Start()
 	for i := range 10 {
 		r.put(t, fmt.Sprint(i), Entry{}, "value")
 	}
@@ -173,10 +175,10 @@ func TestServerRestarts(t *testing.T) {
 // TestKilledUnderLoad: all that is ever reported is that the store is not available,
 // and when the server is back all is well within seconds.
 func TestKilledUnderLoad(t *testing.T) {
-	s := startServer(t)
-	log := &logBuffer{}
+	s := storetest.Start(t)
+	log := &storetest.Log{}
 	metrics := NewMetrics()
-	r := openRedis(t, "redis://"+s.addr, func(o *Options) {
+	r := openRedis(t, "redis://"+s.Addr, func(o *Options) {
 		o.Timeout, o.Metrics, o.Log = time.Second, metrics, slog.New(slog.NewTextHandler(log, nil))
 	})
 	ctx, stop := context.WithCancel(t.Context())
@@ -197,11 +199,11 @@ func TestKilledUnderLoad(t *testing.T) {
 	ok := func() float64 {
 		return testutil.ToFloat64(metrics.operations.WithLabelValues(placeRedis, opSwap, outcomeOK))
 	}
-	s.until("take the load", func() bool { return ok() > 100 })
-	s.kill()
+	s.Until("take the load", func() bool { return ok() > 100 })
+	s.Kill()
 	before := ok()
-	s.start()
-	s.until("take the load again", func() bool { return ok() > before+100 })
+	s.Start()
+	s.Until("take the load again", func() bool { return ok() > before+100 })
 	stop()
 	wg.Wait()
 	said := log.String()
@@ -216,14 +218,14 @@ func TestKilledUnderLoad(t *testing.T) {
 // TestHungServer: a server that hangs holds nobody up for longer than the timeout, and
 // after a few nobody at all.
 func TestHungServer(t *testing.T) {
-	s := startServer(t)
+	s := storetest.Start(t)
 	const timeout = 200 * time.Millisecond
 	clock := newClock()
-	server := openRedis(t, "redis://"+s.addr, func(o *Options) { o.Timeout, o.Now = timeout, clock.now })
+	server := openRedis(t, "redis://"+s.Addr, func(o *Options) { o.Timeout, o.Now = timeout, clock.now })
 	r := subject{store: server}
 	e := r.put(t, "key", Entry{}, "value")
-	s.signal(syscall.SIGSTOP)
-	defer s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGSTOP)
+	defer s.Signal(syscall.SIGCONT)
 	operations := []func() error{
 		func() error { _, err := server.Load(t.Context(), "key"); return err },
 		func() error { _, _, err := server.Swap(t.Context(), "key", e, []byte("next"), time.Minute); return err },
@@ -252,7 +254,7 @@ func TestHungServer(t *testing.T) {
 	if _, err := server.Load(t.Context(), "key"); err == nil || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("not tried again: %v", err)
 	}
-	s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGCONT)
 	clock.advance(breakFor)
 	// What hung in the server has happened now, or not: asking again tells.
 	now, _, err := server.Swap(t.Context(), "key", e, []byte("next"), time.Minute)
@@ -265,11 +267,11 @@ func TestHungServer(t *testing.T) {
 // TestClientHasGone: somebody who does not wait for the answer says nothing about the
 // server.
 func TestClientHasGone(t *testing.T) {
-	s := startServer(t)
-	log := &logBuffer{}
-	r := openRedis(t, "redis://"+s.addr, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
-	s.signal(syscall.SIGSTOP)
-	defer s.signal(syscall.SIGCONT)
+	s := storetest.Start(t)
+	log := &storetest.Log{}
+	r := openRedis(t, "redis://"+s.Addr, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	s.Signal(syscall.SIGSTOP)
+	defer s.Signal(syscall.SIGCONT)
 	for range 2 * breakAfter {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		if _, err := r.Load(ctx, "key"); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrUnavailable) {
@@ -289,30 +291,30 @@ func TestClientHasGone(t *testing.T) {
 
 // TestSentinelFailover: when the server dies, its replica takes over.
 func TestSentinelFailover(t *testing.T) {
-	master := startServer(t)
-	master.do("SET", "ssobridge:key", "value")
-	replica := startServer(t, append([]string{"--replicaof"}, strings.Split(strings.ReplaceAll(master.addr, ":", " "), " ")...)...)
-	replica.until("follow", func() bool {
-		return strings.Contains(replica.do("INFO", "replication").(string), "master_link_status:up") && replica.do("GET", "ssobridge:key") == "value"
+	master := storetest.Start(t)
+	master.Do("SET", "ssobridge:key", "value")
+	replica := storetest.Start(t, append([]string{"--replicaof"}, strings.Split(strings.ReplaceAll(master.Addr, ":", " "), " ")...)...)
+	replica.Until("follow", func() bool {
+		return strings.Contains(replica.Do("INFO", "replication").(string), "master_link_status:up") && replica.Do("GET", "ssobridge:key") == "value"
 	})
 	sentinel := startSentinel(t, master)
-	sentinel.until("find the replica", func() bool {
-		info := fmt.Sprint(sentinel.do("SENTINEL", "REPLICAS", "mymaster"))
-		return strings.Contains(info, replica.addr) && !strings.Contains(info, "master-link-status err")
+	sentinel.Until("find the replica", func() bool {
+		info := fmt.Sprint(sentinel.Do("SENTINEL", "REPLICAS", "mymaster"))
+		return strings.Contains(info, replica.Addr) && !strings.Contains(info, "master-link-status err")
 	})
-	r := openRedis(t, "redis+sentinel://"+sentinel.addr+"/mymaster")
+	r := openRedis(t, "redis+sentinel://"+sentinel.Addr+"/mymaster")
 	if e, err := r.Load(t.Context(), "key"); err != nil || string(e.Value) != "value" {
 		t.Fatalf("%q, %v", e.Value, err)
 	}
-	master.kill()
-	replica.until("take over", func() bool {
+	master.Kill()
+	replica.Until("take over", func() bool {
 		_, won, err := r.Swap(t.Context(), "other", Entry{}, []byte("value"), time.Minute)
 		return err == nil && won
 	})
 	if e, err := r.Load(t.Context(), "key"); err != nil || string(e.Value) != "value" {
 		t.Errorf("after the failover: %q, %v", e.Value, err)
 	}
-	_, err := openRedis(t, "redis+sentinel://"+sentinel.addr+"/canary", func(o *Options) { o.Timeout = time.Second }).Load(t.Context(), "key")
+	_, err := openRedis(t, "redis+sentinel://"+sentinel.Addr+"/canary", func(o *Options) { o.Timeout = time.Second }).Load(t.Context(), "key")
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "the Sentinels know no server by that name") {
 		t.Errorf("another name: %v", err)
 	}
@@ -320,14 +322,14 @@ func TestSentinelFailover(t *testing.T) {
 
 // TestSentinelOverTLS, with passwords of their own for Sentinel and server.
 func TestSentinelOverTLS(t *testing.T) {
-	requireRedis(t)
+	storetest.Require(t)
 	ca := newAuthority(t)
-	master := startServer(t, append(ca.serverArgs("no"), "--requirepass", "server-password")...)
+	master := storetest.Start(t, append(ca.serverArgs("no"), "--requirepass", "server-password")...)
 	sentinel := startSentinel(t, master, "requirepass sentinel-password", "sentinel auth-pass mymaster server-password",
 		"tls-replication yes", "tls-cert-file "+ca.file("server.pem"), "tls-key-file "+ca.file("server.key"),
 		"tls-ca-cert-file "+ca.file("ca.pem"), "tls-auth-clients no", "tls-port")
 	open := func(change func(*Options)) subject {
-		return subject{store: openRedis(t, "rediss+sentinel://"+sentinel.addr+"/mymaster", func(o *Options) {
+		return subject{store: openRedis(t, "rediss+sentinel://"+sentinel.Addr+"/mymaster", func(o *Options) {
 			o.TLS, o.SentinelPassword, o.Password = &tls.Config{RootCAs: ca.pool()}, "sentinel-password", "server-password"
 			change(o)
 		})}
@@ -347,7 +349,7 @@ func TestSentinelOverTLS(t *testing.T) {
 // TestClusterPart: while one server of a cluster is gone, the keys of others are there.
 func TestClusterPart(t *testing.T) {
 	first, second := startCluster(t)
-	r := openRedis(t, "redis+cluster://"+first.addr, func(o *Options) { o.Timeout = time.Second })
+	r := openRedis(t, "redis+cluster://"+first.Addr, func(o *Options) { o.Timeout = time.Second })
 	keys := []string{"b", "a"} // slots 3300 and 15495 without the prefix
 	for i := 0; len(keys) < 20; i++ {
 		keys = append(keys, fmt.Sprint("key", i))
@@ -355,11 +357,11 @@ func TestClusterPart(t *testing.T) {
 	for _, key := range keys {
 		subject{store: r}.put(t, key, Entry{}, "value")
 	}
-	if n := first.do("DBSIZE").(int64); n == 0 || n == 20 || n+second.do("DBSIZE").(int64) != 20 {
+	if n := first.Do("DBSIZE").(int64); n == 0 || n == 20 || n+second.Do("DBSIZE").(int64) != 20 {
 		t.Errorf("%d keys are on the first server", n)
 	}
-	there := fmt.Sprint(first.do("KEYS", "*"))
-	second.kill()
+	there := fmt.Sprint(first.Do("KEYS", "*"))
+	second.Kill()
 	for _, key := range keys {
 		if strings.Contains(there+" ", "ssobridge:"+key+" ") || strings.Contains(there, "ssobridge:"+key+"]") {
 			subject{store: r}.want(t, key, "value")
@@ -371,7 +373,7 @@ func TestClusterPart(t *testing.T) {
 // write; so does a server that is none of a cluster.
 func TestNotAClusterAlone(t *testing.T) {
 	first, _ := startCluster(t)
-	alone := openRedis(t, "redis://"+first.addr)
+	alone := openRedis(t, "redis://"+first.Addr)
 	moved := 0
 	for i := range 20 {
 		if _, err := alone.Load(t.Context(), fmt.Sprint("key", i)); err != nil {
@@ -387,16 +389,16 @@ func TestNotAClusterAlone(t *testing.T) {
 	if moved == 0 {
 		t.Error("nothing was elsewhere")
 	}
-	_, err := openRedis(t, "redis+cluster://"+startServer(t).addr).Load(t.Context(), "key")
+	_, err := openRedis(t, "redis+cluster://"+storetest.Start(t).Addr).Load(t.Context(), "key")
 	if !errors.Is(err, ErrUnavailable) {
 		t.Error(err)
 	}
 }
 
 func TestUnixSocket(t *testing.T) {
-	requireRedis(t)
+	storetest.Require(t)
 	socket := t.TempDir() + "/s"
-	startServer(t, "--unixsocket", socket)
+	storetest.Start(t, "--unixsocket", socket)
 	r := subject{store: openRedis(t, "unix://"+socket)}
 	e := r.put(t, "key", Entry{}, "value")
 	r.put(t, "key", e, "next")
@@ -404,9 +406,9 @@ func TestUnixSocket(t *testing.T) {
 
 // TestOpenAsConfigured opens what serve would, with all in front of it.
 func TestOpenAsConfigured(t *testing.T) {
-	s := startServer(t)
+	s := storetest.Start(t)
 	metrics := NewMetrics()
-	open, closer, err := Open(Options{Address: "redis://" + s.addr + "/3", Timeout: time.Second, Keys: testKeys("a"), Relogin: true, Metrics: metrics})
+	open, closer, err := Open(Options{Address: "redis://" + s.Addr + "/3", Timeout: time.Second, Keys: testKeys("a"), Relogin: true, Metrics: metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,20 +420,20 @@ func TestOpenAsConfigured(t *testing.T) {
 	f := subject{store: open}
 	e := f.put(t, "key", Entry{}, "canary")
 	f.put(t, "key", e, "canary 2")
-	if kept := fmt.Sprint(s.do("KEYS", "*")); kept != "[]" {
+	if kept := fmt.Sprint(s.Do("KEYS", "*")); kept != "[]" {
 		t.Errorf("database 0 has %s", kept)
 	}
-	s.do("SWAPDB", 0, 3)
-	if kept := s.do("GET", "ssobridge:key").(string); strings.Contains(kept, "canary") || len(kept) != len("canary 2")+sealOverhead {
+	s.Do("SWAPDB", 0, 3)
+	if kept := s.Do("GET", "ssobridge:key").(string); strings.Contains(kept, "canary") || len(kept) != len("canary 2")+sealOverhead {
 		t.Errorf("the Redis has %q", kept)
 	}
-	s.do("SWAPDB", 0, 3)
+	s.Do("SWAPDB", 0, 3)
 	f.want(t, "key", "canary 2")
-	s.kill()
+	s.Kill()
 	f.want(t, "key", "")
 	begun := f.put(t, "key", Entry{}, "meanwhile")
 	f.want(t, "key", "meanwhile")
-	s.start()
+	s.Start()
 	f.lose(t, "key", begun, "after", "")
 	if n := testutil.ToFloat64(metrics.operations.WithLabelValues(placeMemory, opSwap, outcomeOK)); n == 0 {
 		t.Error("no metric says that memory stood in")

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,176 +12,33 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+
+	"github.com/ssobridge/ssobridge/bridge/session/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// startDeadline is how long a server may take to start.
-const startDeadline = 20 * time.Second
-
-// requireRedis returns the path of a server, Redis or Valkey.
-func requireRedis(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{"redis-server", "valkey-server"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("SSOBRIDGE_REQUIRE_REAL") == "1" {
-		t.Fatal("redis-server is not installed, and SSOBRIDGE_REQUIRE_REAL=1; on Debian: apt-get install redis-server")
-	}
-	t.Skip("redis-server is not installed; on Debian: apt-get install redis-server")
-	return ""
-}
-
-// server is a real Redis.
-type server struct {
-	t    testing.TB
-	path string
-	dir  string
-	addr string
-	args []string
-
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	log  *logBuffer
-}
-
-// startServer runs a server at a free loopback port until the test ends.
-func startServer(t testing.TB, args ...string) *server {
-	t.Helper()
-	_, port := freeAddr(t)
-	s := &server{t: t, path: requireRedis(t), dir: t.TempDir(), addr: "127.0.0.1:" + port}
-	portKey := "--port"
-	for i, arg := range args {
-		if arg == "--tls-port" {
-			portKey, args = "--tls-port", append(args[:i:i], append([]string{"--port", "0"}, args[i+1:]...)...)
-			break
-		}
-	}
-	s.args = append([]string{portKey, port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--daemonize", "no"}, args...)
-	s.start()
-	return s
-}
-
-func (s *server) start() {
-	s.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s.log = &logBuffer{}
-	s.cmd = exec.CommandContext(ctx, s.path, s.args...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.WaitDelay = 5 * time.Second
-	if err := s.cmd.Start(); err != nil {
-		cancel()
-		s.t.Fatalf("starting %s: %v", s.path, err)
-	}
-	cmd, done, log := s.cmd, make(chan struct{}), s.log
-	s.done = done
-	go func() {
-		_ = cmd.Wait() // killed is how it ends
-		close(done)
-	}()
-	s.t.Cleanup(func() {
-		cancel() // kills it
-		<-done
-		if s.t.Failed() {
-			s.t.Logf("%s said:\n%s", filepath.Base(s.path), log)
-		}
-	})
-	s.until("accept connections", func() bool {
-		conn, err := net.DialTimeout("tcp", s.addr, time.Second)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
-}
-
-// until tries until something holds, the server ends, or the deadline is over.
-func (s *server) until(what string, holds func() bool) {
-	s.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	over := time.After(startDeadline)
-	for !holds() {
-		select {
-		case <-s.done:
-			s.t.Fatalf("the server ended: %v\n%s", s.cmd.ProcessState, s.log)
-		case <-over:
-			s.t.Fatalf("the server does not %s within %s", what, startDeadline)
-		case <-tick.C:
-		}
-	}
-}
-
-func (s *server) signal(signal syscall.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(signal); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// kill ends it as a crash does.
-func (s *server) kill() {
-	s.t.Helper()
-	s.signal(syscall.SIGKILL)
-	<-s.done
-}
-
-// do sends a command as an administrator would.
-func (s *server) do(args ...any) any {
-	s.t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: s.addr, Protocol: 2, DisableIdentity: true})
-	defer func() { _ = client.Close() }()
-	answer, err := client.Do(context.Background(), args...).Result()
-	if err != nil {
-		s.t.Fatalf("%v: %v", args[0], err)
-	}
-	return answer
-}
-
-func freeAddr(t testing.TB) (addr, port string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, port, err = net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr, port
-}
-
 // startCluster runs a cluster of two servers.
-func startCluster(t testing.TB) (first, second *server) {
+func startCluster(t testing.TB) (first, second *storetest.Server) {
 	t.Helper()
-	one := func() *server {
-		return startServer(t, "--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+	one := func() *storetest.Server {
+		return storetest.Start(t, "--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
 	}
 	first, second = one(), one()
-	first.do("CLUSTER", "ADDSLOTSRANGE", 0, 8191)
-	second.do("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
-	host, port, _ := net.SplitHostPort(second.addr)
-	first.do("CLUSTER", "MEET", host, port)
-	for _, s := range []*server{first, second} {
-		s.until("join the cluster", func() bool {
-			info := s.do("CLUSTER", "INFO").(string)
+	first.Do("CLUSTER", "ADDSLOTSRANGE", 0, 8191)
+	second.Do("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+	host, port, _ := net.SplitHostPort(second.Addr)
+	first.Do("CLUSTER", "MEET", host, port)
+	for _, s := range []*storetest.Server{first, second} {
+		s.Until("join the cluster", func() bool {
+			info := s.Do("CLUSTER", "INFO").(string)
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384")
 		})
 	}
@@ -191,11 +46,11 @@ func startCluster(t testing.TB) (first, second *server) {
 }
 
 // startSentinel runs a Sentinel that watches a server.
-func startSentinel(t testing.TB, master *server, lines ...string) *server {
+func startSentinel(t testing.TB, master *storetest.Server, lines ...string) *storetest.Server {
 	t.Helper()
-	_, port := freeAddr(t)
+	addr, port := storetest.FreeAddr(t)
 	dir := t.TempDir()
-	host, masterPort, _ := net.SplitHostPort(master.addr)
+	host, masterPort, _ := net.SplitHostPort(master.Addr)
 	config := filepath.Join(dir, "sentinel.conf")
 	portKey := "port "
 	if i := slices.Index(lines, "tls-port"); i >= 0 {
@@ -210,9 +65,7 @@ func startSentinel(t testing.TB, master *server, lines ...string) *server {
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, path: requireRedis(t), dir: dir, addr: "127.0.0.1:" + port, args: []string{config, "--sentinel"}}
-	s.start()
-	return s
+	return storetest.Run(t, addr, config, "--sentinel")
 }
 
 // authority makes certificates for 127.0.0.1, and files of them.
@@ -296,21 +149,4 @@ func (a *authority) serverArgs(askClients string) []string {
 		"--tls-port", "--tls-cert-file", a.file("server.pem"), "--tls-key-file", a.file("server.key"),
 		"--tls-ca-cert-file", a.file("ca.pem"), "--tls-auth-clients", askClients,
 	}
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -29,7 +29,9 @@ func Strip(owned *adapter.Owned, headers, cookies []string, sent map[string]stri
 		if key, both := sent[adapter.FoldName(name)]; both {
 			fail("strip", "%q is never sent to the app, but %s says what to send; remove one of them", name, key)
 		}
-		owned.Headers = append(owned.Headers, name)
+		if !slices.ContainsFunc(owned.Headers, func(o string) bool { return adapter.FoldName(o) == adapter.FoldName(name) }) {
+			owned.Headers = append(owned.Headers, name)
+		}
 	}
 	for _, name := range cookies {
 		if prefix, is := strings.CutSuffix(name, "*"); is {

@@ -376,7 +376,7 @@ func TestWebErrorsTellNoValues(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		}
-		for _, text := range []string{`{"a":"` + canary + `"`, canary, `s:12:"` + canary + `";`, `a:1:{s:12:"` + canary + `";O:1:"A":0:{}}`} {
+		for _, text := range []string{`{"a":"` + canary + `"`, canary, `s:12:"` + canary + `";`, `a:1:{s:12:"` + canary + `";R:1;}`} {
 			_, err := c.Decode(t.Context(), f.inner(c, []byte(text)), Times{Now: webNow})
 			if !errors.Is(err, ErrForeign) || strings.Contains(err.Error(), canary) {
 				t.Errorf("%v", err)
