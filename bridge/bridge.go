@@ -70,8 +70,8 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer granted.leave()
 	app.metrics.Decided(b.now().Sub(start))
-	if to := granted.output.Redirect; to != "" {
-		redirect(w, r, to)
+	if granted.output.Redirect != "" || granted.output.Form != nil {
+		answerSignIn(w, r, &granted.output)
 		app.metrics.Allowed()
 		return
 	}
@@ -145,14 +145,11 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 			g = nil
 		}
 	}()
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
-		return nil, &refusal{reason: reasonMethod}
+	if ref = checkWire(r); ref != nil {
+		return nil, ref
 	}
 	if !app.upstream.Reaches(r.URL) {
 		return nil, &refusal{reason: reasonTarget}
-	}
-	if len(r.Header["Content-Type"]) > 1 { // which one counts, servers disagree about (RFC 9110 §8.3)
-		return nil, &refusal{reason: reasonDuplicate}
 	}
 	if g, ref = app.judge(r); ref != nil {
 		return nil, ref
@@ -241,8 +238,8 @@ func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, erro
 			return adapter.Output{}, &adaptError{fmt.Errorf("cookie %s is not owned, or not valid", c.Name)}
 		}
 	}
-	if in.SignIn != (out.Redirect != "") { // or the app would be asked for what is below ownPath
-		return adapter.Output{}, &adaptError{errors.New("an answer to a question that was not asked, or none to one that was")}
+	if err := checkAnswer(in.SignIn, &out); err != nil {
+		return adapter.Output{}, &adaptError{err}
 	}
 	return out, nil
 }

@@ -56,12 +56,15 @@ func rawRequest(t *testing.T, file string) string {
 	})
 }
 
-var hostLine = regexp.MustCompile(`(?im)^(Host:[ \t]*)[A-Za-z0-9.:=-]+\r$`)
+var hostLine = regexp.MustCompile(`(?im)^(Host:[ \t]*)[^\r\n]*\r$`)
 
 // authorized is a raw request with Ann's assertion, for the rig's app: what else is
 // wrong with it is all that can refuse it.
 func (r *rig) authorized(raw string) string {
-	raw = hostLine.ReplaceAllString(raw, "${1}grafana.example.com\r")
+	fields, _, _ := strings.Cut(raw, "\r\n\r\n") // and no trailers
+	if hosts := hostLine.FindAllString(fields+"\r\n", -1); len(hosts) == 1 && !strings.ContainsAny(strings.TrimPrefix(hosts[0], "Host: "), " ,/@") {
+		raw = hostLine.ReplaceAllString(raw, "${1}grafana.example.com\r")
+	}
 	line, rest, found := strings.Cut(raw, "\r\n")
 	if !found {
 		return raw
@@ -170,8 +173,17 @@ func (r *rig) rawStatus(t *testing.T, request string) (status int) {
 const waitsForMore = time.Second
 
 // TestInvalidRequestsOfGunicornsCorpus: what gunicorn refuses and we do not is listed,
-// and the list may only become shorter. Whatever is on it reaches the upstream written
-// anew, with one framing and one meaning.
+// and the list may only become shorter. What is on it reaches the upstream written anew,
+// with one framing and one meaning:
+//   - 006 to 013, 017, limit_header_default_01: beyond limits that gunicorn's test sets;
+//     ours are the server's. 011 to 013 are sent to the rig's host.
+//   - 003c: a method in small letters, which RFC 9110 §9.1 lets be.
+//   - 019: X-Forwarded-* that contradict each other, none of which goes on.
+//   - chunked_05: chunked in HTTP/1.0, which has no body to net/http and the upstream.
+//   - chunked_09: white space behind a chunk's size.
+//   - trailers that are none: no trailer goes on.
+//   - cl_te: the upstream gets Transfer-Encoding alone.
+//   - what is aborted: the error is in the body, which is not read in advance.
 func TestInvalidRequestsOfGunicornsCorpus(t *testing.T) {
 	r := newRig(t)
 	status, reached := r.corpus(t, "invalid")
@@ -187,7 +199,14 @@ func TestInvalidRequestsOfGunicornsCorpus(t *testing.T) {
 }
 
 // TestValidRequestsOfGunicornsCorpus: what is refused of what gunicorn takes is listed,
-// with the status.
+// with the status:
+//   - 005: a fragment, which no client sends.
+//   - 028: white space between a header's name and the colon (RFC 9112 §5.1), to net/http.
+//   - 040, 040_compat: Transfer_Encoding, which gunicorn drops.
+//   - 009, 025, 029, 030, gzip_chunked, te_identity_chunked: transfer codings that net/http
+//     does not know.
+//   - pp_*: the PROXY protocol, which gunicorn's tests switch on.
+//   - target_authority_*: CONNECT, for another host.
 func TestValidRequestsOfGunicornsCorpus(t *testing.T) {
 	r := newRig(t)
 	status, _ := r.corpus(t, "valid")

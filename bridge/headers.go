@@ -42,12 +42,6 @@ var forwarding = map[string]struct{}{
 	"x-original-url": {}, "x-rewrite-url": {}, "x-host": {},
 }
 
-// framing are headers that say how a request is to be read. What is only spelt like
-// one, such as Content_Length, CGI and WSGI take for it.
-var framing = map[string]struct{}{
-	"content-length": {}, "content-type": {}, "content-encoding": {}, "transfer-encoding": {}, "host": {}, "connection": {}, "upgrade": {}, "te": {}, "trailer": {},
-}
-
 var forwardedPrefix = []byte("x-forwarded-")
 
 func ownedNames(a *config.App) names {
@@ -136,9 +130,6 @@ func (n *names) strips(folded []byte, name string, trustedPeer bool) bool {
 			return true
 		}
 	}
-	if _, is := framing[string(folded)]; is {
-		return http.CanonicalHeaderKey(string(folded)) != name
-	}
 	if _, is := forwarding[string(folded)]; !is && !bytes.HasPrefix(folded, forwardedPrefix) {
 		return false
 	}
@@ -157,30 +148,6 @@ func (n *names) stripsCookie(name string) bool {
 		}
 	}
 	return false
-}
-
-// stripCookies removes the owned cookies and leaves the bytes of all others
-// alone: the app reads them by its own rules, not by net/http's.
-func (n *names) stripCookies(h http.Header) {
-	var kept []string
-	for _, line := range h["Cookie"] {
-		var pairs []string
-		for pair := range strings.SplitSeq(line, ";") {
-			name, _, _ := strings.Cut(pair, "=")
-			name = strings.Trim(name, " \t\"")
-			if !n.stripsCookie(name) && (n.session == nil || !n.session(name)) {
-				pairs = append(pairs, strings.Trim(pair, " \t"))
-			}
-		}
-		if len(pairs) > 0 {
-			kept = append(kept, strings.Join(pairs, "; "))
-		}
-	}
-	if kept == nil {
-		delete(h, "Cookie")
-		return
-	}
-	h["Cookie"] = kept
 }
 
 // apply sets what the adapter returned. Every name in it is owned, so strip has

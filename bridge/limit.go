@@ -23,11 +23,11 @@ type load struct {
 	people people
 }
 
-func (l *loads) of(app string) *load {
-	if known, ok := l.byApp.Load(app); ok {
+func (l *loads) of(app *App) *load {
+	if known, ok := l.byApp.Load(app.loadKey); ok {
 		return known.(*load) //nolint:forcetypeassert // nothing else is in it
 	}
-	known, _ := l.byApp.LoadOrStore(app, new(load))
+	known, _ := l.byApp.LoadOrStore(app.loadKey, new(load))
 	return known.(*load) //nolint:forcetypeassert // nothing else is in it
 }
 
@@ -115,7 +115,7 @@ func (b *Bridge) admit(app *App, g *grant, now time.Time) *refusal {
 		return nil
 	}
 	key := personKey{app.issuerOf(g.mapper), g.principal.Subject}
-	wait, ok := b.loads.of(app.name).people.allow(key, &app.limits, now)
+	wait, ok := b.loads.of(app).people.allow(key, &app.limits, now)
 	if ok {
 		return nil
 	}
@@ -128,7 +128,7 @@ func (b *Bridge) enter(r *http.Request, app *App, g *grant) *refusal {
 	if most := app.limits.MaxBody; most > 0 && r.ContentLength > int64(most) {
 		return &refusal{reason: reasonBody, principal: g.principal, decision: g.decision}
 	}
-	load := b.loads.of(app.name)
+	load := b.loads.of(app)
 	if !load.enter(app.limits.MaxConcurrent) {
 		return &refusal{reason: reasonAppBusy, principal: g.principal, decision: g.decision}
 	}

@@ -48,16 +48,3 @@ func (a *App) signsIn(r *http.Request) bool {
 	path, own := strings.CutPrefix(r.URL.Path, ownPath)
 	return own && path == a.signInPath
 }
-
-// redirect sends a browser back to the app with what the adapter answered. Whoever
-// has the address is the person to the app, so nothing may keep it or pass it on,
-// and the body does not repeat it.
-func redirect(w http.ResponseWriter, r *http.Request, to string) {
-	leaveBody(w, r)
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Location", to)
-	w.WriteHeader(http.StatusFound)
-}

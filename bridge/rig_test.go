@@ -38,7 +38,9 @@ type rig struct {
 	deps     bridge.Deps
 	config   *config.Config
 	addr     string
-	log      *lockedBuffer
+	// upstreamAddr is where the upstream listens.
+	upstreamAddr string
+	log          *lockedBuffer
 }
 
 // rigConfig has the app "grafana" at grafana.example.com with the preset
@@ -71,10 +73,12 @@ type rigOptions struct {
 	config   string
 	upstream http.Handler
 	edit     func(*config.Config)
+	now      func() time.Time
 }
 
 func withConfig(toml string) rigOption          { return func(o *rigOptions) { o.config = toml } }
 func withUpstream(h http.Handler) rigOption     { return func(o *rigOptions) { o.upstream = h } }
+func withNow(now func() time.Time) rigOption    { return func(o *rigOptions) { o.now = now } }
 func withEdit(f func(*config.Config)) rigOption { return func(o *rigOptions) { o.edit = f } }
 
 func newRig(t testing.TB, options ...rigOption) *rig {
@@ -97,6 +101,7 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 		r.upstream = newSpy(t)
 		upstreamAddr = r.upstream.addr
 	}
+	r.upstreamAddr = upstreamAddr
 	c := loadConfig(t, issuer, fmt.Sprintf(o.config, upstreamAddr))
 	if o.edit != nil {
 		o.edit(c)
@@ -108,6 +113,7 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 		Keys:      func(i *config.Issuer) (verifier.KeySource, error) { return verifier.StaticKeys(i.Static...), nil },
 		Transport: transports.transport,
 		Metrics:   r.metrics,
+		Now:       o.now,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	snapshot, err := bridge.Build(c, r.deps)

@@ -83,6 +83,7 @@ type App struct {
 	webSockets config.WebSockets
 	paths      pathRules
 	limits     config.RequestLimits
+	loadKey    any // its name, for loads
 	metrics    *telemetry.App
 	// signInPath is adapter.SignIn's; empty: none.
 	signInPath string
@@ -140,6 +141,7 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 		webSockets: a.WebSockets,
 		paths:      newPathRules(&a.Paths),
 		limits:     a.Limits,
+		loadKey:    a.Name,
 		metrics:    d.Metrics.App(a.Name),
 	}
 	if s, ok := a.Adapter.(adapter.SignIn); ok {

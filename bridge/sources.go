@@ -69,6 +69,7 @@ func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {
 
 // NewVerifier returns the verifier of a for assertions of i.
 func NewVerifier(keys verifier.KeySource, c *config.Config, a *config.App, i *config.Issuer, now func() time.Time) (*verifier.Verifier, error) {
+	keys = withoutOwn(keys, c)
 	if i.DiscoveryURL != "" {
 		return verifier.NewOIDC(keys, VerifierOptions(c, a, i, now))
 	}
@@ -82,13 +83,14 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 		leeway = -1 // none: the configuration has its own default
 	}
 	return verifier.Options{
-		Issuer:     i.ExpectedIssuer(a.Host),
-		Audience:   []string{a.AudienceOf(i)},
-		Algorithms: i.Algorithms,
-		Leeway:     leeway,
-		TrustEmail: i.TrustEmail,
-		MaxBytes:   c.Server.MaxAssertionBytes,
-		Now:        now,
+		Issuer:        i.ExpectedIssuer(a.Host),
+		Audience:      []string{a.AudienceOf(i)},
+		Algorithms:    i.Algorithms,
+		Leeway:        leeway,
+		TrustEmail:    i.TrustEmail,
+		MaxBytes:      c.Server.MaxAssertionBytes,
+		StandardECDSA: !c.Server.FastES256,
+		Now:           now,
 	}
 }
 

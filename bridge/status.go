@@ -28,7 +28,7 @@ const (
 	reasonUnknownHost         = "unknown_host"
 	reasonMethod              = "method_not_allowed"
 	reasonTarget              = "target_refused"
-	reasonDuplicate           = "header_duplicate"
+	reasonHeader              = "header_refused"
 	reasonPathDenied          = "path_denied"
 	reasonAppBusy             = "app_busy"
 	reasonRate                = "rate_limited"
@@ -106,9 +106,9 @@ func answerFor(reason string) answer {
 	case reasonTarget:
 		return answer{http.StatusBadRequest, telemetry.Refused, "bad_target", "Bad address",
 			"This address cannot be served."}
-	case reasonDuplicate:
+	case reasonHeader:
 		return answer{http.StatusBadRequest, telemetry.Refused, "bad_request", "Bad request",
-			"This request has a header twice that it can have only once."}
+			"This request has a header that could be read in more than one way."}
 	case reasonPathDenied:
 		return answer{http.StatusForbidden, telemetry.Refused, "path_denied", "Not served here",
 			"This address is closed to everybody."}

@@ -77,9 +77,20 @@ type Output struct {
 	Header http.Header
 	// Cookies go to the app with this request.
 	Cookies []*http.Cookie
-	// Redirect is where the browser is sent with the answer, for Input.SignIn and
-	// for no other request. It is for the person only: nothing may print it.
+	// Redirect is where the browser is sent with the answer, or Form what it posts,
+	// for Input.SignIn and for no other request. It is for the person only: nothing
+	// may print it.
 	Redirect string
+	Form     *Form
+	// ForgetStorage: what the app's pages have kept in the browser may say that it is
+	// somebody else's, and is cleared before it goes there.
+	ForgetStorage bool
+}
+
+// Form is a form that a browser posts to Action, an https address, in UTF-8.
+type Form struct {
+	Action string
+	Fields map[string]string
 }
 
 // Options are a kind's options as a preset or [adapter.NAME] writes them:
@@ -154,7 +165,7 @@ type Publisher interface {
 type SignIn interface {
 	// SignInPath returns where that is, below the bridge's own path on the app's
 	// host. Such a request is verified and mapped as every other, and is answered
-	// with Output.Redirect; it never reaches the app.
+	// with Output.Redirect or Output.Form; it never reaches the app.
 	SignInPath() string
 	// SignedFields returns what the answer would say of the person, for people to
 	// read: without the signature, it is no use to the app. Its errors are Adapt's.

@@ -172,7 +172,7 @@ func TestNeeds(t *testing.T) {
 		"form-login": {"cookies", "credentials"}, "gitea": {"domains"}, "grafana-jwt": {"keys"},
 		"hasura": {"keys"}, "jenkins-jwt": {"keys"}, "json-login": {"cookies", "credentials"}, "kubernetes": {"header.Authorization"},
 		"mediawiki": {"domains"}, "metabase": {"secret"}, "metabase-session": {"credentials"}, "nexus-session": {"credentials"},
-		"postgrest": {"keys"}, "redash-jwt": {"keys"},
+		"postgrest": {"keys"}, "redash-jwt": {"keys"}, "zulip": {"secret"}, "guacamole-json": {"connections.Build server", "secret"},
 		"authjs": {"secrets"}, "cookie-session": {"secrets"}, "django-db": {"django.dsn", "lookup.dsn", "secrets"},
 		"django-signed-cookies": {"lookup.dsn", "secrets"}, "express-passport": {"express-session.redis", "secrets"},
 		"flask": {"secrets"}, "flask-login": {"secrets"}, "gorilla": {"cookie", "secrets"}, "laravel": {"lookup.dsn", "secrets"},

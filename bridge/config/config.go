@@ -71,6 +71,9 @@ type Server struct {
 	TrustedProxies []netip.Prefix
 	// MaxAssertionBytes is the size from which on assertions are refused unread.
 	MaxAssertionBytes int
+	// FastES256 has signatures of keys in use checked with multiples of the key that are
+	// made beforehand; otherwise all are by the standard library.
+	FastES256 bool
 	// CacheDir is where fetched keys are kept for the next start; empty: nowhere.
 	CacheDir string
 	// DrainTimeout is how long requests may go on after the signal to stop.

@@ -121,6 +121,8 @@ func (d *decoder) value(path string, v any, dst reflect.Value) {
 		d.time(path, v, dst)
 	case dst.Type() == reflect.TypeFor[adapter.Secret]():
 		d.secret(path, v, dst)
+	case dst.Type() == reflect.TypeFor[adapter.Password]():
+		d.password(path, v, dst)
 	case dst.Type() == reflect.TypeFor[adapter.PrivateKey]():
 		d.privateKey(path, v, dst)
 	case dst.Type() == reflect.TypeFor[adapter.Credentials]():

@@ -194,6 +194,8 @@ func missingKeys(path string, tables []map[string]any, structs ...reflect.Type) 
 				continue
 			case key == "" || key == "-":
 				continue
+			case strings.HasSuffix(path, ".header.NAME") && key == "needs": // for presets
+				continue
 			case strings.HasSuffix(path, ".claims.NAME") && slices.Contains([]string{"list", "lookup", "as"}, key): // not for claims
 				continue
 			}

@@ -53,6 +53,10 @@ const (
 	// LintOpenDefault: an app with privileged roles, or that denies some people,
 	// lets everybody else in.
 	LintOpenDefault = "open-default"
+	// LintShadowedPath: a public or denied path changes nothing, because of another.
+	LintShadowedPath = "shadowed-path"
+	// LintPublicWrites: everybody may change what is below a path.
+	LintPublicWrites = "public-writes"
 	// LintUnusedList: no rule uses a list of groups.
 	LintUnusedList = "unused-list"
 	// LintListInTest: a test's person is in a group that is called like a list.
@@ -67,7 +71,7 @@ const (
 func lints() []string {
 	return []string{
 		LintAlikeRoles, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
-		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintShadowedRule, LintUnusedList,
+		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule, LintUnusedList,
 	}
 }
 

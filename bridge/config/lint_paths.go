@@ -10,9 +10,9 @@ import (
 func (l *linter) paths(a *App) {
 	for i := range a.Paths.Public {
 		r := &a.Paths.Public[i]
-		if d := covering(r, a.Paths.Deny, true); d != nil {
+		if d := denier(r, a.Paths.Deny); d != nil {
 			l.warn(r.at, LintShadowedPath, "is never public: %s (%s) denies it; remove one of them", d.at.path, d.Source)
-		} else if p := covering(r, a.Paths.Public, false); p != nil {
+		} else if p := wider(r, a.Paths.Public, false); p != nil {
 			l.warn(r.at, LintShadowedPath, "changes nothing: %s (%s) makes it public already; remove it", p.at.path, p.Source)
 		}
 		if r.Methods != nil && slices.ContainsFunc(r.Methods, unsafe) && r.Prefix != "" {
@@ -21,26 +21,32 @@ func (l *linter) paths(a *App) {
 	}
 	for i := range a.Paths.Deny {
 		r := &a.Paths.Deny[i]
-		if d := covering(r, a.Paths.Deny, true); d != nil {
+		if d := wider(r, a.Paths.Deny, true); d != nil {
 			l.warn(r.at, LintShadowedPath, "changes nothing: %s (%s) denies it already; remove it", d.at.path, d.Source)
 		}
 	}
 }
 
-// covering returns one of others that is about all that r is about. Of two that are
-// about the same, the first is the one that counts.
-func covering(r *PathRule, others []PathRule, fold bool) *PathRule {
-	for i := range others {
-		if o := &others[i]; o.at != r.at && o.covers(r, fold) && (!r.covers(o, fold) || o.at.compare(r.at) < 0 || !sameKind(o, r)) {
-			return o
-		}
+// denier returns the deny rule that all of r falls under; nil: none. Denied paths have
+// no case.
+func denier(r *PathRule, deny []PathRule) *PathRule {
+	i := slices.IndexFunc(deny, func(d PathRule) bool { return d.at != r.at && d.covers(r, true) })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &deny[i]
 }
 
-// sameKind reports whether two rules are of one list.
-func sameKind(a, b *PathRule) bool {
-	return a.at.path[:strings.LastIndex(a.at.path, "[")] == b.at.path[:strings.LastIndex(b.at.path, "[")]
+// wider returns the rule of r's own list that makes r needless; nil: none. Of two that
+// are about the same, the first one counts.
+func wider(r *PathRule, list []PathRule, fold bool) *PathRule {
+	i := slices.IndexFunc(list, func(o PathRule) bool {
+		return o.at != r.at && o.covers(r, fold) && (!r.covers(&o, fold) || o.at.compare(r.at) < 0)
+	})
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
 }
 
 func (r *PathRule) covers(o *PathRule, fold bool) bool {

@@ -24,6 +24,7 @@ func (l *linter) app(a *App) {
 	l.roleless(a)
 	l.shadows(a)
 	l.everybody(a)
+	l.paths(a)
 	l.tests(a)
 }
 

@@ -65,7 +65,7 @@ func TestLoadFull(t *testing.T) {
 				netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.7/32"),
 				netip.MustParsePrefix("2001:db8::7/128"), netip.MustParsePrefix("192.0.2.0/24"),
 			},
-			MaxAssertionBytes: 16384, DrainTimeout: 45 * time.Second,
+			MaxAssertionBytes: 16384, FastES256: true, DrainTimeout: 45 * time.Second,
 		},
 		Issuers: []*Issuer{pomerium, staging},
 		Apps: []*App{
@@ -80,6 +80,7 @@ func TestLoadFull(t *testing.T) {
 				Name: "grafana", Host: "grafana.example.com",
 				Upstream: &url.URL{Scheme: "http", Host: "127.0.0.1:3000"},
 				Issuers:  []*Issuer{pomerium}, Audience: "", AdapterName: "grafana", PreserveHost: true, Timeout: time.Minute,
+				SessionCookies: []string{"grafana_session"},
 				Policy: policy(
 					mapping.Rule{Role: "Admin", Groups: []string{"@sre"}, NotGroups: []string{"interns"}, Source: path + ":66"},
 					mapping.Rule{Role: "Editor", AllGroups: []string{"a", "b"}, Emails: []string{"*@example.com"},
@@ -147,7 +148,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Server{
-		Listen: ":8080", AdminListen: "127.0.0.1:9090", SocketMode: 0o660, MaxAssertionBytes: 131072, DrainTimeout: 30 * time.Second,
+		Listen: ":8080", AdminListen: "127.0.0.1:9090", SocketMode: 0o660, MaxAssertionBytes: 131072, FastES256: true, DrainTimeout: 30 * time.Second,
 		Limits: Limits{
 			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 			MaxHeaderBytes: 64 << 10, MaxURIBytes: 16 << 10, MaxConnections: 10_000, MaxConcurrentStreams: 250,

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Paths are what an app's paths mean by themselves, whoever asks for them. Query
 // strings never take part.
 type Paths struct {
@@ -57,3 +59,15 @@ const (
 // defaultMaxConcurrent is half of max_connections, so that one app that does not
 // answer leaves room for the others.
 const defaultMaxConcurrent = 5000
+
+// String says what a rule is about: "GET /health", "all methods below /admin/".
+func (r *PathRule) String() string {
+	what := "all methods"
+	if r.Methods != nil {
+		what = strings.Join(r.Methods, ", ")
+	}
+	if r.Prefix != "" {
+		return what + " below " + r.Prefix
+	}
+	return what + " " + r.Path
+}

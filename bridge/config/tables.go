@@ -27,6 +27,7 @@ type serverTable struct {
 	MaxAssertionBytes int           `toml:"max_assertion_bytes"`
 	DrainTimeout      time.Duration `toml:"drain_timeout"`
 	CacheDir          string        `toml:"cache_dir"`
+	FastES256         bool          `toml:"fast_es256"`
 
 	SocketMode string `toml:"socket_mode"`
 	ReusePort  bool   `toml:"reuse_port"`
@@ -139,6 +140,7 @@ func (t *serverTable) setDefaults() {
 		MaxAssertionBytes: 128 << 10,
 		DrainTimeout:      30 * time.Second,
 		SocketMode:        "0660",
+		FastES256:         true,
 
 		ReadHeaderTimeout:    10 * time.Second,
 		IdleTimeout:          2 * time.Minute,

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -29,9 +30,7 @@ adapter = "grafana"
 rule    = [{ role = "Viewer" }]
 %s
 `, keys)}
-	for name, content := range files {
-		all[name] = content
-	}
+	maps.Copy(all, files)
 	c, err := Load(write(t, all))
 	if err != nil {
 		return nil, err

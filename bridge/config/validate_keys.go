@@ -9,7 +9,8 @@ import (
 
 // checkOwnKeys keeps the keys that sign for apps apart from those of issuers. An
 // app holds what is signed for it: signed with an issuer's key, it would be one
-// claim away from an assertion. Keys that are fetched are not known here.
+// claim away from an assertion. Keys that are fetched are not known here; the bridge
+// refuses those when assertions are verified.
 func (l *loader) checkOwnKeys(c *Config) {
 	for n, a := range c.Apps {
 		l.checkOwnSecret(a, c.Apps[:n])

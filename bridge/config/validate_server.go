@@ -36,6 +36,7 @@ func (l *loader) validServer() Server {
 		TrustedProxies:    l.validProxies(at.key("trusted_proxies"), t.TrustedProxies),
 		MaxAssertionBytes: t.MaxAssertionBytes,
 		DrainTimeout:      t.DrainTimeout,
+		FastES256:         t.FastES256,
 		CacheDir:          l.validCacheDir(at.key("cache_dir"), t.CacheDir),
 	}
 }

@@ -30,7 +30,9 @@ type appJSON struct {
 	Source      string        `json:"source"`
 	Roles       []string      `json:"roles"`
 	Settings    []settingJSON `json:"settings"`
-	Changes     []changeJSON  `json:"changes"`
+	// Opened are paths that everybody gains.
+	Opened  []string     `json:"opened,omitempty"`
+	Changes []changeJSON `json:"changes"`
 	// Unlisted are how many changes are not in Changes.
 	Unlisted int        `json:"unlisted"`
 	Counts   countsJSON `json:"counts"`
@@ -97,7 +99,7 @@ func (r *Result) WriteJSON(w io.Writer) error {
 func (a *App) json(derived bool) appJSON {
 	out := appJSON{
 		App: a.Name, Issuers: a.Issuers, Status: a.Status, RulesDiffer: a.RulesDiffer, Host: a.Host, Source: a.Source,
-		Roles: nonNil(a.Roles), Settings: []settingJSON{}, Changes: []changeJSON{},
+		Roles: nonNil(a.Roles), Settings: []settingJSON{}, Opened: a.Opened, Changes: []changeJSON{},
 		Unlisted: a.Unlisted, Counts: countsJSON(a.Counts), Notes: []string{},
 	}
 	for _, note := range a.Notes {

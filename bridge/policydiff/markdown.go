@@ -30,6 +30,9 @@ func (t *writer) markdownApp(r *Result, a *App) {
 			t.printf("\n")
 		}
 	}
+	if len(a.Opened) > 0 {
+		t.printf("**%s.**\n\n", a.openedText(code))
+	}
 	for _, s := range a.Settings {
 		t.printf("- %s: %s → %s\n", s.label(), code(setting(s.Old)), code(setting(s.New)))
 	}

@@ -82,6 +82,9 @@ type App struct {
 	// Settings are what differs besides the rules: who reaches the app, and what
 	// they reach. An app's name may differ only if its host does not.
 	Settings []Setting
+	// Opened are the paths that the new file serves without identity and the old one
+	// does not: a grant to everybody. They are among Settings too, unless the app is new.
+	Opened []string
 	// RulesDiffer: the old and the new rules do not say the same, whether or not
 	// they decide otherwise about anybody.
 	RulesDiffer bool

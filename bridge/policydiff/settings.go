@@ -32,6 +32,7 @@ func settingsOf(oldConfig, newConfig *config.Config, o, n *config.App) []Setting
 		{"issuers", issuers(o), issuers(n)},
 	}
 	settings = append(settings, upstreamSettings(oldConfig, newConfig, o, n)...)
+	settings = append(settings, pathSettings(o, n)...)
 	for _, m := range matchIssuers(o, n) {
 		if m.new != nil { // that one is gone, issuers says
 			settings = append(settings, issuerSettings(oldConfig, newConfig, o, n, m)...)

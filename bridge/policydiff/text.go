@@ -39,8 +39,10 @@ func (a *App) unshown(derived bool) string {
 	return "rules differ; none of these people shows how"
 }
 
-// Summary says in one or two sentences what differs.
-func (r *Result) Summary() string {
+// Summary says in a few sentences what differs.
+func (r *Result) Summary() string { return r.changes() + r.openedSummary() }
+
+func (r *Result) changes() string {
 	apps, changed, differ := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	people := 0
 	for _, a := range r.Apps {
@@ -142,6 +144,9 @@ func (t *writer) app(r *Result, a *App) {
 		t.printf("%s: %s (%s, %s), grants %s\n\n", a.title(), a.Status, a.Host, wording.Visible(a.Source), a.grants())
 	} else {
 		t.printf("%s\n\n", a.title())
+	}
+	if len(a.Opened) > 0 {
+		t.printf("  %s\n\n", a.openedText(wording.Visible))
 	}
 	longest := 0
 	for _, s := range a.Settings {

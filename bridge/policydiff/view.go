@@ -63,6 +63,7 @@ type view struct {
 	status   Status   // of the app: Same unless it was added or removed
 	app      *config.App
 	settings []Setting
+	opened   []string
 	old, new side
 	// sameRules: both sides have the same. unchanged: and people are described
 	// alike, so nobody's decision can differ.
@@ -94,14 +95,14 @@ func viewsOf(o, n *config.Config, options Options) []*view {
 		was := cmp.Or(before[a.Name], renamed[a.Host])
 		if was == nil {
 			for _, s := range spellings(a, options.People != nil) {
-				add(&view{name: a.Name, issuers: s.only, status: Added, app: a}, nil, &s)
+				add(&view{name: a.Name, issuers: s.only, status: Added, app: a, opened: opened(nil, a)}, nil, &s)
 			}
 			continue
 		}
 		delete(before, was.Name)
 		settings := settingsOf(o, n, was, a)
 		for _, p := range pairIssuers(was, a, options.People != nil) {
-			add(&view{name: a.Name, issuers: p.only, status: Same, app: a, settings: settings}, p.old, p.new)
+			add(&view{name: a.Name, issuers: p.only, status: Same, app: a, settings: settings, opened: opened(was, a)}, p.old, p.new)
 		}
 	}
 	for _, a := range o.Apps {
@@ -265,7 +266,7 @@ func mergeAlike(views []*view) []*view {
 func (v *view) result() *App {
 	a := &App{
 		Name: v.name, Issuers: v.issuers, Status: v.status, Host: v.app.Host, Source: v.app.Source,
-		Settings: v.settings, Counts: v.found.counts, Notes: v.notes,
+		Settings: v.settings, Opened: v.opened, Counts: v.found.counts, Notes: v.notes,
 	}
 	a.Groups, a.Unlisted = v.found.sorted(v)
 	last := &v.new

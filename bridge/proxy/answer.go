@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -65,7 +66,7 @@ func (w *answerWriter) inform(status int, h http.Header) {
 
 // Hijack makes a tunnel of the connection.
 func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if w.cancel == nil { // for ReverseProxy, no protocol and no protocol are the same
+	if w.cancel == nil { // http.Transport does not let it come so far; ReverseProxy alone would
 		return nil, nil, errors.New("the app switched protocols without being asked to")
 	}
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
@@ -89,12 +90,7 @@ func (u *Upstream) hides(name string) bool {
 	if len(name) > len(pomerium) && strings.EqualFold(name[:len(pomerium)], pomerium) {
 		return true
 	}
-	for _, hidden := range u.Hide {
-		if name == hidden {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(u.Hide, name)
 }
 
 // clean removes from an answer what clients do not get.

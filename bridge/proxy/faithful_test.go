@@ -119,7 +119,7 @@ func TestRequestsAreAsSent(t *testing.T) {
 	f := newFront(t, proxy.Options{Addresses: []proxy.Address{a}}, nil)
 	base := address(t, a.URL.String()+"/wiki%2Fa/")
 	below := newFront(t, proxy.Options{Addresses: []proxy.Address{base}}, nil)
-	ask := func(f *front, request string) string {
+	ask := func(f *proxied, request string) string {
 		t.Helper()
 		exchange(t, f.Listener.Addr().String(), request+"Host: app.example.com\r\nConnection: close\r\n\r\n")
 		return <-heads
@@ -158,7 +158,10 @@ func TestRequestsAreAsSent(t *testing.T) {
 // A client of HTTP/1.0 gets an answer that it understands: no chunks, nothing
 // informational, and an end.
 func TestClientOfHTTP10(t *testing.T) {
-	f := newFront(t, proxy.Options{}, nil, serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	f := newFront(t, proxy.Options{}, nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header["Upgrade"] != nil {
+			t.Error("the app is asked for another protocol")
+		}
 		w.Header().Set("Link", "</a.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
 		_, _ = io.WriteString(w, "a")
@@ -181,7 +184,7 @@ func TestEarlyHintsHoldNothingButHints(t *testing.T) {
 	s := answers(t, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nSet-Cookie: session=1\r\nX-Pomerium-Jwt-Assertion: x\r\nServer: nginx\r\n\r\n"+
 		"HTTP/1.1 103 Early Hints\r\nLink: </b.css>; rel=preload\r\n\r\n"+
 		"HTTP/1.1 200 OK\r\nSet-Cookie: session=2\r\nX-Pomerium-Claim-Email: x\r\nServer: nginx\r\nContent-Length: 2\r\n\r\nok")
-	f := newFront(t, proxy.Options{Addresses: []proxy.Address{s.address(t)}}, func(f *front) {
+	f := newFront(t, proxy.Options{Addresses: []proxy.Address{s.address(t)}}, func(f *proxied) {
 		f.upstream.Hide = []string{"Server"}
 		inner := f.Config.Handler
 		f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -216,7 +219,7 @@ func TestEarlyHintsHoldNothingButHints(t *testing.T) {
 
 func TestHiddenNamesAreHiddenInTrailersToo(t *testing.T) {
 	s := answers(t, "HTTP/1.1 200 OK\r\nTrailer: X-Sum, X-Pomerium-A\r\nTransfer-Encoding: chunked\r\nX-Powered-By: PHP\r\nX-POMERIUM-B: 1\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\nX-Pomerium-A: 1\r\nX-Pomerium-C: 1\r\nX-Powered-By: PHP\r\n\r\n")
-	f := newFront(t, proxy.Options{Addresses: []proxy.Address{s.address(t)}}, func(f *front) { f.upstream.Hide = []string{"X-Powered-By"} })
+	f := newFront(t, proxy.Options{Addresses: []proxy.Address{s.address(t)}}, func(f *proxied) { f.upstream.Hide = []string{"X-Powered-By"} })
 	got := seen(t, http.MethodGet, f.URL)
 	if !onlyAnnounced(got.Trailer) {
 		t.Errorf("trailers %v", got.Trailer)

@@ -5,11 +5,23 @@
 // Connection nominates are gone. (With httputil.ReverseProxy's older
 // hook, Director, a client could have the identity headers deleted again by
 // nominating them; see golang.org/issue/50580.)
+//
+// What comes back is the app's, byte for byte and as soon as it comes, but for what
+// only Pomerium may say. An answer that breaks off ends the client's connection; it
+// never looks whole. A WebSocket is a [Tunnel], which can be ended from here.
+//
+// All of it is net/http's and httputil.ReverseProxy's. valyala/fasthttp's HostClient
+// as the transport took 0.85 times the CPU for small GETs (29.3 µs for 34.3 µs, half of
+// both in the kernel), verification not counted; but it can neither be cancelled when
+// the client goes, nor pass on 1xx, trailers, upgrades or HTTP/2, and would have been a
+// second reader of answers to be wrong in. Carrying a request costs 2.5 µs of our own
+// and ReverseProxy's, the two networks the rest.
 package proxy
 
 import (
 	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -38,6 +50,14 @@ type Upstream struct {
 	Log *slog.Logger
 
 	buffers buffers
+	logOnce sync.Once
+	errLog  *log.Logger
+}
+
+// errorLog is what ReverseProxy writes to.
+func (u *Upstream) errorLog() *log.Logger {
+	u.logOnce.Do(func() { u.errLog = slog.NewLogLogger(u.Log.Handler(), slog.LevelDebug) })
+	return u.errLog
 }
 
 // Exchange is what the bridge does to one request and its answer.
@@ -84,7 +104,7 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 		},
 		Transport:  u.Transport,
 		BufferPool: &u.buffers,
-		ErrorLog:   slog.NewLogLogger(u.Log.Handler(), slog.LevelDebug),
+		ErrorLog:   u.errorLog(),
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			x.Fail(err)
 		},

@@ -22,31 +22,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// front is a server on loopback that does with requests what the bridge does once it
+// proxied is a server on loopback that does with requests what the bridge does once it
 // has decided.
-type front struct {
+type proxied struct {
 	*httptest.Server
 	upstream  *proxy.Upstream
 	transport *proxy.Transport
 	tunnel    func(*proxy.Tunnel) func()
-
-	mu     sync.Mutex
-	failed []error
-}
-
-func (f *front) failures() []error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.failed
 }
 
 // newFront: the servers' URLs are the addresses, unless o has some.
-func newFront(t testing.TB, o proxy.Options, edit func(*front), servers ...*httptest.Server) *front {
+func newFront(t testing.TB, o proxy.Options, edit func(*proxied), servers ...*httptest.Server) *proxied {
 	t.Helper()
 	for _, s := range servers {
 		o.Addresses = append(o.Addresses, address(t, s.URL))
 	}
-	f := &front{transport: proxy.Open(o)}
+	f := &proxied{transport: proxy.Open(o)}
 	f.upstream = &proxy.Upstream{
 		URL: o.Addresses[0].URL, Transport: f.transport, PreserveHost: true, Log: slog.New(slog.DiscardHandler),
 	}
@@ -55,9 +46,6 @@ func newFront(t testing.TB, o proxy.Options, edit func(*front), servers ...*http
 		f.upstream.Serve(w, r, proxy.Exchange{
 			Edit: func(h http.Header) { h.Set("X-User", "ann") },
 			Fail: func(err error) {
-				f.mu.Lock()
-				f.failed = append(f.failed, err)
-				f.mu.Unlock()
 				status := http.StatusBadGateway
 				if proxy.IsTimeout(err) {
 					status = http.StatusGatewayTimeout
@@ -76,7 +64,7 @@ func newFront(t testing.TB, o proxy.Options, edit func(*front), servers ...*http
 	}
 	f.Start()
 	t.Cleanup(func() {
-		f.Server.Close()
+		f.Close()
 		f.transport.Close()
 	})
 	return f

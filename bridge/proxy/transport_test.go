@@ -30,7 +30,7 @@ func TestUnixSocket(t *testing.T) {
 	defer s.Close()
 	a := address(t, "http://localhost/base")
 	a.Socket = path
-	f := newFront(t, proxy.Options{Addresses: []proxy.Address{a}}, func(f *front) { f.upstream.PreserveHost = false })
+	f := newFront(t, proxy.Options{Addresses: []proxy.Address{a}}, func(f *proxied) { f.upstream.PreserveHost = false })
 	if _, got := get(t, f.URL+"/x?y=1"); got != "localhost /base/x?y=1" {
 		t.Errorf("the app says %q", got)
 	}
@@ -325,5 +325,26 @@ func TestHTTP2AndWebSockets(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		_ = ws.CloseNow()
+	}
+}
+
+// An app that takes the request and says nothing is a timeout, which is not retried.
+func TestHungAppIsATimeout(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetHTTP1(true)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	defer s.Close()
+	defer close(release)
+	other := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("another address was asked") })
+	for _, http2 := range []bool{false, true} {
+		f := newFront(t, proxy.Options{HTTP2: http2, Timeout: 50 * time.Millisecond}, nil, s, other)
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if status, _ := do(t, method, f.URL, strings.NewReader("body")); status != http.StatusGatewayTimeout {
+				t.Errorf("%s, upstream_http2 = %v: status %d", method, http2, status)
+			}
+		}
 	}
 }

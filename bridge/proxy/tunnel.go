@@ -148,7 +148,7 @@ func (f *frames) next(p []byte) int {
 			return n
 		}
 	}
-	some := min(uint64(len(p)-n), f.payload)
+	some := min(uint64(len(p)-n), f.payload) //nolint:gosec // n is at most len(p)
 	f.payload -= some
 	return n + int(some) //nolint:gosec // at most len(p)
 }
@@ -185,6 +185,6 @@ func payloadLen(head []byte) uint64 {
 // closeFrame is a server's; reason has at most 123 bytes (RFC 6455 §5.5.1).
 func closeFrame(status uint16, reason string) []byte {
 	reason = reason[:min(len(reason), 123)]
-	frame := []byte{0x88, byte(2 + len(reason))}
+	frame := []byte{0x88, byte(2 + len(reason))} //nolint:gosec // at most 125
 	return append(binary.BigEndian.AppendUint16(frame, status), reason...)
 }

@@ -159,10 +159,10 @@ func TestWebSocketIsAsDirect(t *testing.T) {
 }
 
 // tunnelled is a front whose tunnels tests can end.
-func tunnelled(t *testing.T, s *rawServer) (*front, <-chan *proxy.Tunnel, <-chan struct{}) {
+func tunnelled(t *testing.T, s *rawServer) (*proxied, <-chan *proxy.Tunnel, <-chan struct{}) {
 	t.Helper()
 	opened, closed := make(chan *proxy.Tunnel, 1), make(chan struct{}, 1)
-	f := newFront(t, proxy.Options{Addresses: []proxy.Address{s.address(t)}}, func(f *front) {
+	f := newFront(t, proxy.Options{Addresses: []proxy.Address{s.address(t)}}, func(f *proxied) {
 		f.tunnel = func(opening *proxy.Tunnel) func() {
 			opened <- opening
 			return func() { closed <- struct{}{} }
@@ -243,20 +243,26 @@ func TestEndOfATunnelIsNeverSaidAmidAFrame(t *testing.T) {
 
 // A client that reads nothing, and one that never takes leave, do not keep a tunnel.
 func TestEndOfATunnelDoesNotWaitForTheClient(t *testing.T) {
+	stuck := make(chan struct{})
 	s := raw(t, func(c net.Conn, br *bufio.Reader) {
 		_, _ = readHead(br)
 		_, _ = io.WriteString(c, switched)
 		for {
+			// Until nobody on the way has room for more.
+			_ = c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
 			if _, err := c.Write(frame(0x82, 60_000, 0)); err != nil {
-				return
+				break
 			}
 		}
+		close(stuck)
+		_, _ = io.Copy(io.Discard, br)
 	})
 	f, opened, closed := tunnelled(t, s)
 	conn, br := dialTunnel(t, f.Listener.Addr().String())
 	if _, err := br.Discard(1 << 20); err != nil {
 		t.Fatal(err)
 	}
+	<-stuck
 	(<-opened).End(proxy.CloseGoingAway, "x")
 	<-closed
 	_ = conn.Close()

@@ -45,6 +45,7 @@ type listener struct {
 	connections *connections
 	complained  time.Time // Accept is called by one goroutine
 	closeOnce   sync.Once
+	closeErr    error
 	closed      chan struct{}
 }
 
@@ -92,10 +93,14 @@ func (l *listener) complain(level slog.Level, message string, args ...any) {
 	}
 }
 
+// Close may be called again: http.Server.Shutdown closes what drain has closed, and
+// would call that a failure.
 func (l *listener) Close() error {
-	err := l.Listener.Close()
-	l.closeOnce.Do(func() { close(l.closed) })
-	return err
+	l.closeOnce.Do(func() {
+		l.closeErr = l.Listener.Close()
+		close(l.closed)
+	})
+	return l.closeErr
 }
 
 func (c *connections) release() {

@@ -21,6 +21,9 @@ func (v *Visit) Answer(ctx context.Context, status int, h http.Header) error {
 	set := v.read(lines, &others)
 	ended := v.app.plan.Ended != nil && v.fresh == nil && v.app.plan.Ended(status, h.Get("Location"))
 	if set == nil && v.fresh == nil && v.stale == nil && !ended {
+		if len(others) < len(lines) {
+			setLines(h, others)
+		}
 		return nil
 	}
 	held := v.cookies
@@ -32,7 +35,7 @@ func (v *Visit) Answer(ctx context.Context, status int, h http.Header) error {
 	}
 	if v.app.plan.Deliver == adapter.DeliverUpstream {
 		setLines(h, others)
-		return v.keep(ctx, set, gone)
+		return v.keep(ctx, held, set, ended)
 	}
 	mine := v.lines(set)
 	if gone {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/textproto"
@@ -8,10 +9,34 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
 
 // jar holds cookies by the app's names, values as they stand in a Cookie header.
 type jar map[string]string
+
+// MarshalJSON writes values as bytes: as a text, JSON would change what is no UTF-8.
+func (j jar) MarshalJSON() ([]byte, error) {
+	values := make(map[string][]byte, len(j))
+	for name, value := range j {
+		values[name] = []byte(value)
+	}
+	return json.Marshal(values)
+}
+
+// UnmarshalJSON reads them.
+func (j *jar) UnmarshalJSON(text []byte) error {
+	var values map[string][]byte
+	if err := json.Unmarshal(text, &values); err != nil {
+		return err
+	}
+	*j = make(jar, len(values))
+	for name, value := range values {
+		(*j)[name] = string(value)
+	}
+	return nil
+}
 
 // SealName is the cookie that holds the seal, on each app's host.
 const SealName = hostPrefix + "ssobridge-session"
@@ -52,10 +77,15 @@ func (a *App) owns(name string) bool {
 }
 
 // OwnsCookie reports whether a cookie that came with a request is one of the
-// session's: none of them goes to the app but by way of a [Visit].
+// session's, or one that some server takes for it (adapter.FoldName): none of them
+// goes to the app but by way of a [Visit].
 func (a *App) OwnsCookie(name string) bool {
+	var buf [64]byte
+	if _, alias := a.aliases[string(adapter.AppendFolded(buf[:0], name))]; alias {
+		return true
+	}
 	_, session := a.appName(name)
-	return session || name == SealName || a.owns(name)
+	return session || a.owns(name)
 }
 
 // found are the cookies of one request that are a session's, by the app's names.
@@ -119,7 +149,8 @@ func parseSetCookie(line string, now time.Time) (c setCookie, ok bool) {
 	pair, attributes, _ := strings.Cut(line, ";")
 	name, value, ok := strings.Cut(pair, "=")
 	c.name, c.value = textproto.TrimString(name), textproto.TrimString(value)
-	if !ok || c.name == "" || strings.ContainsFunc(c.value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !ok || c.name == "" || strings.Contains(c.value, "\t") ||
+		strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 		return c, false
 	}
 	byAge := false
@@ -148,12 +179,17 @@ func parseSetCookie(line string, now time.Time) (c setCookie, ok bool) {
 	return c, true
 }
 
+// parseExpires reads the forms that frameworks write, which browsers all take
+// (RFC 6265 §5.1.1).
 func parseExpires(text string) (time.Time, error) {
 	at, err := http.ParseTime(text)
-	if err == nil {
-		return at, nil
+	for _, layout := range []string{"Mon, 02-Jan-2006 15:04:05 MST", "Mon, 02-Jan-06 15:04:05 MST", time.RFC1123Z} {
+		if err == nil {
+			break
+		}
+		at, err = time.Parse(layout, text)
 	}
-	return time.Parse("Mon, 02-Jan-2006 15:04:05 MST", text)
+	return at, err
 }
 
 func sameSiteOf(text string) http.SameSite {

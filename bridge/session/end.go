@@ -10,9 +10,15 @@ import (
 )
 
 // Look returns the session that a person has, without beginning one, for whoever is
-// about to end it.
+// about to end it. With an error, which may say that nobody without a role has one, the
+// Visit is of all that came: [Visit.End] rids the browser and the store of it.
 func (a *App) Look(ctx context.Context, in adapter.Input, cookies []string) (*Visit, error) {
-	return a.look(ctx, in, cookies)
+	v, err := a.look(ctx, in, cookies)
+	if err == nil {
+		return v, nil
+	}
+	found := a.find(cookies)
+	return &Visit{app: a, in: in, at: personKey(a.name, &in), stale: sortedKeys(found.values)}, err
 }
 
 // End ends the session here, and in the app if that takes no request. It returns the

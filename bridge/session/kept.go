@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -21,14 +22,17 @@ type entry struct {
 	Cookies jar    `json:"cookies"`
 }
 
-// maxSwaps is how often an update is tried that others get in the way of.
-const maxSwaps = 4
+// maxSwaps is how often an update is tried that others get in the way of. Each time one
+// of them is done, so as many requests of one person may change the session at once: a
+// page has many parts, and some apps write to the session with each.
+const maxSwaps = 64
 
 var errSwaps = fmt.Errorf("%d others changed the session meanwhile", maxSwaps)
 
 // fromStore finds the person's session.
 func (v *Visit) fromStore(ctx context.Context, _ []string) (came bool, err error) {
 	v.at = personKey(v.app.name, &v.in)
+	v.turn = v.app.keeper.starts.turn.Add(1)
 	if v.kept, err = v.app.keeper.o.Store.Load(ctx, v.at); err != nil {
 		return true, err
 	}
@@ -59,33 +63,46 @@ func (v *Visit) store(ctx context.Context) error {
 	mine := &entry{ID: rand.Text(), Bond: v.bond[:], Expires: v.expires.Unix(), Cookies: v.cookies}
 	for range maxSwaps {
 		won, err := v.swap(ctx, mine)
-		if err != nil || won {
-			v.entry = mine
+		switch {
+		case err != nil:
 			return err
+		case won:
+			v.entry = mine
+			v.placed()
+			return nil
 		}
 		if v.entry = decodeEntry(v.kept.Value); v.entry != nil && v.judgeEntry() == adapter.SessionKept {
 			v.cookies, v.expires, v.fresh = v.entry.Cookies, time.Unix(v.entry.Expires, 0), nil
+			v.placed()
 			return nil
 		}
 	}
 	return v.storeFailed(errSwaps)
 }
 
-// keep writes what the app's answer has set. An answer to a request of a session
-// that is not there any more changes nothing.
-func (v *Visit) keep(ctx context.Context, set []setCookie, gone bool) error {
-	if set == nil && !gone {
+// keep writes what the app's answer to held has set, or that the session has ended. An
+// answer to a request of a session that is not there any more changes nothing.
+func (v *Visit) keep(ctx context.Context, held jar, set []setCookie, ended bool) error {
+	if set == nil && !ended {
 		return nil
 	}
+	removed := v.gone(set)
 	for range maxSwaps {
 		now := decodeEntry(v.kept.Value)
 		if now == nil || now.ID != v.entry.ID {
 			return nil
 		}
-		if gone {
+		before := now.Cookies
+		now.Cookies = before.with(set)
+		switch {
+		case ended && !removed && !maps.Equal(before, held):
+			return nil // it was said of cookies that another answer has replaced
+		case ended || removed:
 			now = nil
-		} else if now.Cookies = now.Cookies.with(set); len(now.Cookies) > maxCookies {
+		case len(now.Cookies) > maxCookies:
 			return v.storeFailed(errCookies)
+		case maps.Equal(now.Cookies, before): // many apps set the same again each time
+			return nil
 		}
 		if won, err := v.swap(ctx, now); err != nil || won {
 			return err

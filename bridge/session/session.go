@@ -65,6 +65,7 @@ type App struct {
 	name    string
 	plan    adapter.SessionPlan
 	names   map[string]struct{} // of the plan
+	aliases map[string]struct{} // folded names, in the browser and in the app
 	starter adapter.SessionStarter
 	reader  adapter.SessionReader
 	caller  adapter.Caller
@@ -90,9 +91,14 @@ func (k *Keeper) Guard(name string, cookies []string, lifetime time.Duration) *A
 }
 
 func (k *Keeper) open(name string, plan adapter.SessionPlan) *App {
-	a := &App{keeper: k, name: name, plan: plan, names: make(map[string]struct{}, len(plan.Cookies))}
+	a := &App{
+		keeper: k, name: name, plan: plan, names: make(map[string]struct{}, len(plan.Cookies)),
+		aliases: map[string]struct{}{adapter.FoldName(SealName): {}},
+	}
 	for _, cookie := range plan.Cookies {
 		a.names[cookie] = struct{}{}
+		a.aliases[adapter.FoldName(cookie)] = struct{}{}
+		a.aliases[adapter.FoldName(a.browserName(cookie))] = struct{}{}
 	}
 	return a
 }
@@ -118,6 +124,8 @@ type Visit struct {
 	entry *entry
 	at    string
 	kept  store.Entry
+	// turn is when the store was asked; see starts.
+	turn int64
 }
 
 // ErrBusy: more people are to be signed in at the app than it is asked to bear.
@@ -155,7 +163,10 @@ func (a *App) look(ctx context.Context, in adapter.Input, cookies []string) (*Vi
 		looks = v.fromStore
 	}
 	came, err := looks(ctx, cookies)
-	if err != nil {
+	switch {
+	case errors.Is(err, adapter.ErrUnsendable): // no store has failed
+		return nil, err
+	case err != nil:
 		return nil, v.storeFailed(err)
 	}
 	if came {

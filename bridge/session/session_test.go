@@ -29,6 +29,8 @@ var noon = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 type signer struct {
 	plan  adapter.SessionPlan
 	start func(in adapter.Input) ([]*http.Cookie, error)
+	// refuse: the person cannot be told of.
+	refuse bool
 
 	mu     sync.Mutex
 	starts int
@@ -40,6 +42,9 @@ func (s *signer) Adapt(context.Context, adapter.Input) (adapter.Output, error) {
 }
 func (s *signer) SessionPlan() adapter.SessionPlan { return s.plan }
 func (s *signer) DescribeSession(in adapter.Input) ([]string, error) {
+	if s.refuse {
+		return nil, adapter.ErrUnsendable
+	}
 	department, _ := in.Principal.Claims["department"].(string)
 	return []string{"department: " + department}, nil
 }

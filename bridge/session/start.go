@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -43,6 +44,8 @@ func (b *begun) jar() jar { return jar(nil).with(b.cookies) }
 type starts struct {
 	now    func() time.Time
 	flight singleflight.Group
+	// turn orders looks into the store and what is put there.
+	turn atomic.Int64
 
 	mu       sync.Mutex
 	recent   map[string]outcome // by bond
@@ -53,6 +56,10 @@ type outcome struct {
 	begun *begun
 	err   error
 	until time.Time
+	// placed is the turn at which the session was in the store; 0: not yet, or it goes
+	// to the browser. Who looks there later and does not find it is not to have it: it
+	// has been ended or replaced, perhaps by another replica.
+	placed int64
 }
 
 func newStarts(now func() time.Time) *starts {
@@ -67,13 +74,13 @@ func (a *App) begin(ctx context.Context, v *Visit) (*begun, error) {
 	if err := v.bind(); err != nil {
 		return nil, err
 	}
-	s, key := a.keeper.starts, hex.EncodeToString(v.bond[:])
-	if b, err, known := s.remembered(key); known {
+	s, key, turn := a.keeper.starts, hex.EncodeToString(v.bond[:]), v.turn
+	if b, err, known := s.remembered(key, turn); known {
 		return b, err
 	}
 	// The flight goes on when the request that began it ends: others wait for it.
 	done := s.flight.DoChan(key, func() (any, error) {
-		if b, err, known := s.remembered(key); known {
+		if b, err, known := s.remembered(key, turn); known {
 			return b, err
 		}
 		if !s.allow(a.name) {
@@ -131,11 +138,12 @@ func validValue(value string) bool {
 	return true
 }
 
-func (s *starts) remembered(key string) (*begun, error, bool) { //nolint:revive,staticcheck // the error is part of what is remembered
+// remembered is what came of a start, for who has looked into the store at that turn.
+func (s *starts) remembered(key string, turn int64) (*begun, error, bool) { //nolint:revive // the error is part of what is remembered
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, ok := s.recent[key]
-	if !ok || !s.now().Before(o.until) {
+	if !ok || !s.now().Before(o.until) || o.placed != 0 && o.placed < turn {
 		return nil, nil, false
 	}
 	return o.begun, o.err, true
@@ -159,7 +167,21 @@ func (s *starts) remember(key string, b *begun, err error) {
 			clear(s.recent) // the flights still hold one per person
 		}
 	}
-	s.recent[key] = outcome{b, err, now.Add(memory)}
+	s.recent[key] = outcome{begun: b, err: err, until: now.Add(memory)}
+}
+
+// placed notes that the store has the session now.
+func (v *Visit) placed() {
+	if !v.app.plan.Calls {
+		return
+	}
+	s, key := v.app.keeper.starts, hex.EncodeToString(v.bond[:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o, ok := s.recent[key]; ok {
+		o.placed = s.turn.Add(1)
+		s.recent[key] = o
+	}
 }
 
 // forget makes the person's next request start a session anew.

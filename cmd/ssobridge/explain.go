@@ -22,6 +22,7 @@ import (
 // explainFlags are the flags of explain.
 type explainFlags struct {
 	config, app, role, issuer, assertion, at string
+	path, method                             string
 
 	privileged bool
 
@@ -41,7 +42,7 @@ func newExplain() *cobra.Command {
 and exactly what the app would receive. Nothing is sent to the app. Without --app,
 say it of every app. With --role alone, say who could get that role; with a person
 as well, whether they get it, and which condition they lack. --role deny lists the
-rules that deny, and --privileged says who could get a privileged role: one that
+rules that deny, --path says what a path is to everybody: public, denied or neither, and --privileged says who could get a privileged role: one that
 the app's adapter calls so or, where it does not say, one whose name contains admin,
 owner, root or superuser.
 
@@ -54,6 +55,7 @@ Exit code 1 means that they get into none of the apps, or do not get the role.`,
   ssobridge explain --app grafana --email bob@example.com --at 2027-02-01T00:00:00Z
   ssobridge explain --role Admin
   ssobridge explain --privileged
+  ssobridge explain --app grafana --path /api/health
   ssobridge explain --role Admin --email bob@example.com --group dev
   ssobridge explain --assertion assertion.txt --format json`,
 	}
@@ -99,6 +101,8 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.claims, "claim", nil, "another claim as `NAME=VALUE`; VALUE is text, or JSON: true, 7, '[\"a\", \"b\"]', '\"true\"'; repeatable")
 	flags.StringVar(&f.issuer, "issuer", "", "`NAME` of the issuer that the person comes from; default: the first of the app")
 	flags.StringVar(&f.assertion, "assertion", "", "`FILE` with an assertion instead of a description; - for standard input")
+	flags.StringVar(&f.path, "path", "", "a `PATH`: is it public, denied, or does it take identity?")
+	flags.StringVar(&f.method, "method", "GET", "the `METHOD` of a request for --path")
 	flags.StringVar(&f.at, "at", "", "decide as at this `TIME`, such as 2027-01-31T18:00:00Z; default: now")
 	flags.BoolVar(&f.privileged, "privileged", false, "who could get a role that the app's adapter calls privileged, such as Admin")
 }
@@ -106,10 +110,13 @@ func (f *explainFlags) register(cmd *cobra.Command) {
 // check refuses flags that say nothing, such as those of an unset variable: they
 // would ask about somebody else.
 func (f *explainFlags) check(cmd *cobra.Command) error {
-	for _, name := range []string{"app", "role", "email", "subject", "name", "issuer", "assertion"} {
+	for _, name := range []string{"app", "role", "email", "subject", "name", "issuer", "assertion", "path", "method"} {
 		if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
 			return fmt.Errorf("--%s is empty; give it a value, or leave it out", name)
 		}
+	}
+	if cmd.Flags().Changed("path") || cmd.Flags().Changed("method") {
+		return f.checkPath(cmd)
 	}
 	if err := f.checkQuestion(cmd); err != nil {
 		return err
@@ -146,7 +153,7 @@ func (f *explainFlags) checkQuestion(cmd *cobra.Command) error {
 	case f.role == config.Deny && f.assertion != "", f.role == config.Deny && f.aboutPerson():
 		return errors.New("--role deny lists the rules that deny; leave --role out to see whether somebody is denied")
 	case !f.privileged && f.role == "" && f.assertion == "" && described == "":
-		return errors.New("say who, with --email, --group or --assertion, or which role, with --role")
+		return errors.New("say who, with --email, --group or --assertion, or which role, with --role, or which path, with --path")
 	}
 	return nil
 }
@@ -182,6 +189,9 @@ func (f *explainFlags) answer(ctx context.Context, stdin io.Reader) (*explained,
 			return nil, &exit{exitUsage, err}
 		}
 		apps = []*config.App{a}
+	}
+	if f.path != "" {
+		return f.explainPath(apps)
 	}
 	if f.privileged {
 		r := bridge.ExplainPrivileged(apps, at)

@@ -38,6 +38,9 @@ func printExplanation(p *printer, e *bridge.Explanation) {
 	if len(e.StripCookies) > 0 {
 		p.paragraph("", "Cookies removed from every request: "+strings.Join(e.StripCookies, ", "))
 	}
+	if len(e.StripQuery) > 0 {
+		p.paragraph("", "Removed from the query of every address: "+strings.Join(e.StripQuery, ", "))
+	}
 }
 
 // ruleRows are the rules of an explanation. Many that were not asked are one row.

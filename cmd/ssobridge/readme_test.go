@@ -120,7 +120,7 @@ func TestReadmeTOML(t *testing.T) {
 				role := "reader"
 				if strings.Contains(text, `extends = "grafana`) {
 					role = "Viewer"
-				} else if strings.Contains(text, `extends = "discourse`) {
+				} else if strings.Contains(text, `extends = "discourse`) || strings.Contains(text, `extends = "guacamole`) {
 					role = "user"
 				}
 				text += fmt.Sprintf(app, name, role)
@@ -128,8 +128,8 @@ func TestReadmeTOML(t *testing.T) {
 			dir := t.TempDir()
 			openssl(t, dir)
 			writeShown(t, dir)
-			// What an app has already: its secret, and its database.
-			for name, text := range map[string]string{"notes.secret": strings.Repeat("0123456789abcdef", 2), "notes.dsn": "postgres://ssobridge:x@127.0.0.1/notes"} {
+			// What an app has already: its secret, its database, and its machines' keys.
+			for name, text := range map[string]string{"build.key": "a key", "notes.secret": strings.Repeat("0123456789abcdef", 2), "notes.dsn": "postgres://ssobridge:x@127.0.0.1/notes"} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -73,13 +73,21 @@ func (p preset) role() string {
 	return "user"
 }
 
+// rules are those of an app.
+func (p preset) rules() string {
+	if p.Protocol == "guacamole" { // which has connections for two roles
+		return fmt.Sprintf(`{ role = %q, groups = ["g"] }, { role = %q }`, p.role()+"-2", p.role())
+	}
+	return fmt.Sprintf("{ role = %q }", p.role())
+}
+
 // options are what an [adapter.NAME] must add.
 func (p preset) options() string {
 	if p.Kind == "jwt" {
 		return `keys = [{ file = "app.key" }]`
 	}
 	if p.Kind == "sso" {
-		return `secret = { file = "app.secret" }`
+		return p.ssoOptions()
 	}
 	if p.Kind == "login" {
 		return p.login.options()
@@ -159,12 +167,12 @@ jwks_url = "https://app.example.com/.well-known/pomerium/jwks.json"
 host     = "app.example.com"
 upstream = "http://127.0.0.1:3000"
 adapter  = "mine"
-rule     = [{ role = %q }]
+rule     = [%s]
 
 [adapter.mine]
 extends = %q
 %s
-`, table.role(), p.Name, table.options())
+`, table.rules(), p.Name, table.options())
 	for name, data := range map[string][]byte{"ssobridge.toml": []byte(text), "app.key": table.key(), "app.secret": []byte(appSecret), "app.credentials": []byte(appCredentials), "app.dsn": []byte(appDSN), "redis.url": []byte(appRedis)} {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(file), name), data, 0o600); err != nil {
 			tb.Fatal(err)

@@ -36,7 +36,7 @@ func (o *Options) Sends() []adapter.Sent {
 		fields = make(map[string]Field, 1)
 	}
 	if _, has := fields[p.subject]; !has {
-		fields[p.subject] = Field{From: "subject"}
+		fields[p.subject] = p.subjectField()
 	}
 	sent := []adapter.Sent{answer}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
@@ -53,13 +53,22 @@ func (o *Options) Sends() []adapter.Sent {
 		}
 		sent = append(sent, s)
 	}
-	return sent
+	return append(sent, o.describeConnections()...)
 }
 
 func (o *Options) describeAnswer() []string {
-	how := []string{"to questions at /.ssobridge/" + o.signInPath()}
-	if o.Protocol != "jwt" {
-		return append(how, "with the app's nonce")
+	at := "/.ssobridge/" + o.signInPath()
+	switch o.Protocol {
+	case "guacamole":
+		return []string{"encrypted, to whoever comes to " + at, "good once, and for " + value.DescribeDuration(cmp.Or(o.Lifetime, defaultGuacamoleLifetime))}
+	case "discourse":
+		return []string{"to questions at " + at, "with the app's nonce"}
+	case "zulip":
+		return []string{"in a form, to whoever comes to " + at, "good for " + value.DescribeDuration(cmp.Or(o.Lifetime, defaultLifetime)) + " at most"}
+	}
+	how := []string{"to questions at " + at}
+	if o.Send == "form" {
+		how = append(how, "in a form")
 	}
 	return append(how, value.DescribeToken(cmp.Or(o.Issuer, defaultIssuer), o.Audience, "", cmp.Or(o.Lifetime, defaultLifetime))...)
 }

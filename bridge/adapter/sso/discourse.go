@@ -54,22 +54,18 @@ func checkDiscourseField(name string) string {
 }
 
 func openDiscourse(o *Options, secret string, _ adapter.Env, back *url.URL, fail value.Fail) answerer {
-	for _, option := range []struct {
-		key   string
-		given bool
-	}{{"issuer", o.Issuer != ""}, {"audience", o.Audience != ""}, {"lifetime", o.Lifetime != 0}} {
-		if option.given {
-			fail(option.key, `is for protocol = "jwt"; remove it`)
-		}
+	o.onlyForJWT(fail)
+	if o.Lifetime != 0 {
+		fail("lifetime", "has no effect: the app's nonce says how long an answer is good for; remove it")
 	}
 	key, address := []byte(secret), back.String()
-	return func(_ *adapter.Input, query url.Values, all []said) (string, error) {
+	return func(_ *adapter.Input, query url.Values, all []said) (adapter.Output, error) {
 		nonce, err := askedByDiscourse(query, key, address)
 		if err != nil {
-			return "", err
+			return adapter.Output{}, err
 		}
 		payload := base64.StdEncoding.EncodeToString([]byte(discoursePayload(nonce, all)))
-		return address + "?sso=" + url.QueryEscape(payload) + "&sig=" + sign(key, payload), nil
+		return adapter.Output{Redirect: address + "?sso=" + url.QueryEscape(payload) + "&sig=" + sign(key, payload)}, nil
 	}
 }
 

@@ -28,15 +28,17 @@ import (
 var guacamole = protocol{
 	// Guacamole's pages read the parameter behind the "#", which browsers send to no
 	// server, so that no log has it.
-	returnPath: "/", subject: "username", source: "email", how: "to whoever comes to",
+	returnPath: "/", subject: "username", source: "email",
 	check: func(name string) string {
 		if name != "username" {
 			return "is nothing that Guacamole reads of a person, which is username"
 		}
 		return ""
 	},
-	connects: true, open: openGuacamole,
+	connects: true, makeSecret: makeGuacamoleSecret, open: openGuacamole,
 }
+
+const makeGuacamoleSecret = "openssl rand -hex 16"
 
 // The session that data begins has its connections until the data expires, so it is
 // for a working day. That is also how long it could be used, were it not for once.
@@ -63,14 +65,7 @@ type guacamoleData struct {
 }
 
 func openGuacamole(o *Options, secret string, env adapter.Env, back *url.URL, fail value.Fail) answerer {
-	for _, option := range []struct {
-		key   string
-		given bool
-	}{{"issuer", o.Issuer != ""}, {"audience", o.Audience != ""}, {"send", o.Send != ""}} {
-		if option.given {
-			fail(option.key, `is for protocol = "jwt"; remove it`)
-		}
-	}
+	o.onlyForJWT(fail)
 	if o.Lifetime != 0 && (o.Lifetime < minGuacamoleLifetime || o.Lifetime > maxGuacamoleLifetime) {
 		fail("lifetime", `%s is not between a minute and a day; it is how long the connections are there, and "8h" is a working day`, o.Lifetime)
 	}
@@ -80,7 +75,7 @@ func openGuacamole(o *Options, secret string, env adapter.Env, back *url.URL, fa
 	}
 	key, err := hex.DecodeString(secret)
 	if err != nil || len(key) != aes.BlockSize || strings.ToLower(secret) != secret {
-		fail("secret", "is not 32 hexadecimal digits in lower case, as json-secret-key is: `openssl rand -hex 16` makes one")
+		fail("secret", "is not 32 hexadecimal digits in lower case, as json-secret-key is: `%s` makes one", makeGuacamoleSecret)
 		return nil
 	}
 	block, err := aes.NewCipher(key)
@@ -246,8 +241,8 @@ func (o *Options) checkSizes(all map[string]json.RawMessage, env adapter.Env, fa
 	}
 }
 
-// connections is a field that says which connections somebody sees.
-func (o *Options) connections() *field {
+// connectionField is the field that says which connections somebody sees.
+func (o *Options) connectionField() *field {
 	names := slices.Sorted(maps.Keys(o.Connections))
 	return &field{
 		name: connectionsField, typ: "list",

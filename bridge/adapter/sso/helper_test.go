@@ -170,7 +170,19 @@ func (a asHeader) Adapt(ctx context.Context, in adapter.Input) (adapter.Output, 
 	if err != nil {
 		return out, err
 	}
+	if out.Form != nil {
+		out.Redirect = out.Form.Action + "?" + formValues(out.Form).Encode()
+	}
 	return adapter.Output{Header: http.Header{answerHeader: {out.Redirect}}}, nil
+}
+
+// formValues is what a browser posts.
+func formValues(f *adapter.Form) url.Values {
+	all := url.Values{}
+	for name, value := range f.Fields {
+		all.Set(name, value)
+	}
+	return all
 }
 
 // discourseParts are what Discourse reads.
@@ -227,6 +239,8 @@ func TestConformance(t *testing.T) {
 	words.Fields["add_groups"] = Field{Claim: "resource_access.app.roles", Unsendable: "omit"}
 	words.Fields["custom.dept"] = Field{Claim: "department", Map: map[string]string{"Engineering": "7"}, Unmapped: "omit", Prefix: "d"}
 	words.Fields["title"] = Field{From: "rule"}
+	byForm := metabaseOptions()
+	byForm.Send = "form"
 	for _, tt := range []struct {
 		name  string
 		o     Options
@@ -238,10 +252,12 @@ func TestConformance(t *testing.T) {
 		{"Discourse", discourseOptions(), forum, "user", askedFor("n1", forumReturn), discourseParts},
 		{"every word", words, forum, "user", askedFor("n1", forumReturn), discourseParts},
 		{"Metabase", metabaseOptions(), stats, "viewer", "return_to=%2Fquestion%2F1", tokenParts},
+		{"Metabase, by a form", byForm, stats, "viewer", "return_to=%2Fquestion%2F1", tokenParts},
+		{"Zulip", zulipOptions(), chat, "user", "next=%2F", zulipParts},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			other := "admin"
-			if tt.o.Protocol == "jwt" {
+			if tt.o.Protocol != "discourse" {
 				other = ""
 			}
 			adaptertest.Run(t, func(tb testing.TB) adapter.Adapter {

@@ -83,15 +83,15 @@ func TestOptionProblems(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{"no protocol", edit(discourseOptions, func(o *Options) { o.Protocol = "" }), `protocol: missing: say how the app asks, "discourse" (DiscourseConnect) or "jwt" (a token in the address)`},
-		{"protocol", edit(discourseOptions, func(o *Options) { o.Protocol = "saml" }), `protocol: "saml"; choose "discourse" (DiscourseConnect) or "jwt" (a token in the address)`},
+		{"no protocol", edit(discourseOptions, func(o *Options) { o.Protocol = "" }), `protocol: missing: say how the app asks, "discourse" (DiscourseConnect), "guacamole" (encrypted JSON), "jwt" (a token) or "zulip"`},
+		{"protocol", edit(discourseOptions, func(o *Options) { o.Protocol = "saml" }), `protocol: "saml"; choose "discourse" (DiscourseConnect), "guacamole" (encrypted JSON), "jwt" (a token) or "zulip"`},
 		{"no secret", edit(discourseOptions, func(o *Options) { o.Secret = adapter.Secret{} }), "secret: missing: say where the secret is that the app has too, such as { file = \"app.secret\" }; `openssl rand -hex 32` makes one"},
 		{"secret", edit(discourseOptions, func(o *Options) { o.Secret = secretOf("", errors.New("no such file")) }), `secret: no such file`},
 		{"short secret", edit(metabaseOptions, func(o *Options) { o.Secret = secretOf("0123456789abcdef", nil) }), "secret: shorter than 32 bytes, which HS256 needs: `openssl rand -hex 32` makes one"},
 		{"path", edit(discourseOptions, func(o *Options) { o.Path = "a/../b" }), `path: "a/../b"; write one word of lower-case letters, digits and hyphens, such as "sso"`},
 		{"path of others", edit(discourseOptions, func(o *Options) { o.Path = "app" }), `path: "app"; write one word of lower-case letters, digits and hyphens, such as "sso"`},
 		{"lifetime", edit(metabaseOptions, func(o *Options) { o.Lifetime = time.Hour }), `lifetime: 1h0m0s is not between 10 seconds and 3 minutes, which is how long apps take a token`},
-		{"lifetime of no token", edit(discourseOptions, func(o *Options) { o.Lifetime = time.Minute }), `lifetime: is for protocol = "jwt"; remove it`},
+		{"lifetime of no token", edit(discourseOptions, func(o *Options) { o.Lifetime = time.Minute }), `lifetime: has no effect: the app's nonce says how long an answer is good for; remove it`},
 		{"issuer of no token", edit(discourseOptions, func(o *Options) { o.Issuer = "x" }), `issuer: is for protocol = "jwt"; remove it`},
 		{"audience", edit(metabaseOptions, func(o *Options) { o.Audience = "x " }), `audience: has control characters, or white space around it`},
 		{"no email", edit(metabaseOptions, func(o *Options) { delete(o.Fields, "email") }), `fields: has no "email", which the app wants of everybody; write email = { from = "email" }`},

@@ -1,7 +1,7 @@
 // Package sso is the adapter kind for apps that ask who somebody is, once, by
 // sending the browser to another address with a question, and read a signed
-// answer in the address that it comes back to: DiscourseConnect, and the tokens
-// that Metabase, Zendesk and others take so.
+// answer in the address that it comes back to, or in a form: DiscourseConnect, the
+// tokens that Metabase, Zulip, Zendesk and others take so, and Guacamole's data.
 //
 // The question arrives below the bridge's own path, on the app's host, and goes
 // the same straight line as every request: the assertion is verified and mapped
@@ -10,17 +10,18 @@
 //
 // # What keeps an answer from passing for something else
 //
-//   - The browser is sent to one address, which the configuration fixes. What the
-//     question says of it must be that very address, so nothing can lead an
-//     answer elsewhere.
+//   - The browser is sent to one address, which the configuration fixes, and posts
+//     to no other. What the question says of it must be that very address, so
+//     nothing can lead an answer elsewhere.
 //   - The answer is signed with a secret that this app alone shares. Whether it is
 //     the first answer to a question is for the app to check: the nonce is its own.
 //   - A token ends within minutes, and no later than the assertion that it was
-//     made for.
+//     made for. Guacamole takes its data once.
 //   - What is only opened to look at signs nothing.
 package sso
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -37,12 +38,13 @@ import (
 
 // Options are the kind's options in a preset or under [adapter.NAME].
 type Options struct {
-	// Protocol is how the app asks: "discourse" (DiscourseConnect), or "jwt" (a
-	// token in the parameter jwt, beside return_to).
+	// Protocol is how the app asks: "discourse" (DiscourseConnect), "jwt" (a token in
+	// the parameter jwt, beside return_to), "zulip" (a token in a form) or "guacamole"
+	// (encrypted JSON, with all that the person may open).
 	Protocol string `toml:"protocol"`
 	// Secret is what the app and the bridge share. It must be no other app's, or
 	// each could sign for the other. DiscourseConnect wants 10 bytes and the bridge
-	// 16, "jwt" 32.
+	// 16, tokens 32, and Guacamole 32 hexadecimal digits.
 	Secret adapter.Secret `toml:"secret"`
 	// Path is where the app sends browsers, below the bridge's own path; empty:
 	// "sso".
@@ -51,21 +53,29 @@ type Options struct {
 	// the app's host.
 	ReturnURL string `toml:"return_url"`
 
-	// Issuer, Audience and Lifetime are a token's "iss" (empty: "ssobridge"), "aud"
-	// (empty: the app's name) and how long it is good for, unless its assertion ends
-	// before (0: one minute). They are for "jwt".
-	Issuer   string        `toml:"issuer"`
-	Audience string        `toml:"audience"`
+	// Send is how the answer of "jwt" goes: in the "address" (empty), or in a "form"
+	// that the browser posts, so that no log and no history has it.
+	Send string `toml:"send"`
+
+	// Issuer and Audience are a token's "iss" (empty: "ssobridge") and "aud" (empty:
+	// the app's name). They are for "jwt".
+	Issuer   string `toml:"issuer"`
+	Audience string `toml:"audience"`
+	// Lifetime is how long a token is good for, unless its assertion ends before (0:
+	// one minute), and in Guacamole, how long the connections are there (0: 8 hours).
 	Lifetime time.Duration `toml:"lifetime"`
 
 	// Fields are what the answer says of the person, by the app's names. Without
-	// "external_id" there, or of a token "sub", that is the subject.
+	// "external_id" there, or of a token "sub", that is the subject; Zulip's "email"
+	// and Guacamole's "username" are the email.
 	Fields map[string]Field `toml:"fields"`
 	// Omit names fields of the preset that are not to be sent.
 	Omit []string `toml:"omit"`
 	// Domains are the email domains whose addresses may be shortened to their
 	// local part (from = "email_local").
 	Domains []string `toml:"domains"`
+	// Connections are what people may open in Guacamole, by the names that they see.
+	Connections map[string]Connection `toml:"connections"`
 
 	// Strip names headers that are removed from every request, "X-Extra-*" all that
 	// begin so; StripCookies cookies.
@@ -91,9 +101,15 @@ func New() adapter.Options { return &Options{} }
 
 // protocol is one way to ask and to answer.
 type protocol struct {
-	// returnPath is where the app takes answers, unless it says otherwise, and
-	// subject the field that tells people apart.
-	returnPath, subject string
+	// returnPath is where the app takes answers, unless it says otherwise.
+	returnPath string
+	// subject is the field that tells people apart, and source what it holds unless
+	// it is written; empty: the subject.
+	subject, source string
+	// makeSecret is the command that makes a secret; empty: of 32 bytes.
+	makeSecret string
+	// connects: the answer has connections too.
+	connects bool
 	// banned are subjects that the app takes for none, in lower case.
 	banned []string
 	// required are fields without which the app refuses people.
@@ -108,9 +124,12 @@ type protocol struct {
 	open func(o *Options, secret string, env adapter.Env, back *url.URL, fail value.Fail) answerer
 }
 
-// answerer returns the address with the answer to the question in a query. Its
-// error wraps adapter.ErrBadSignIn if that is none.
-type answerer func(in *adapter.Input, query url.Values, said []said) (string, error)
+// subjectField is the field that tells people apart, if it is not written.
+func (p *protocol) subjectField() Field { return Field{From: cmp.Or(p.source, "subject")} }
+
+// answerer answers the question in a query. Its error wraps adapter.ErrBadSignIn if
+// that is none.
+type answerer func(in *adapter.Input, query url.Values, said []said) (adapter.Output, error)
 
 // said is a field with what it says of somebody; several values or none only of a
 // list.
@@ -119,7 +138,9 @@ type said struct {
 	values []string
 }
 
-var protocols = map[string]*protocol{"discourse": &discourse, "jwt": &token}
+var protocols = map[string]*protocol{"discourse": &discourse, "guacamole": &guacamole, "jwt": &token, "zulip": &zulip}
+
+const protocolNames = `"discourse" (DiscourseConnect), "guacamole" (encrypted JSON), "jwt" (a token) or "zulip"`
 
 // ssoAdapter is the opened kind.
 type ssoAdapter struct {
@@ -148,9 +169,9 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	switch {
 	case p != nil:
 	case o.Protocol == "":
-		fail("protocol", `missing: say how the app asks, "discourse" (DiscourseConnect) or "jwt" (a token in the address)`)
+		fail("protocol", "missing: say how the app asks, %s", protocolNames)
 	default:
-		fail("protocol", `%q; choose "discourse" (DiscourseConnect) or "jwt" (a token in the address)`, o.Protocol)
+		fail("protocol", "%q; choose %s", o.Protocol, protocolNames)
 	}
 	a := &ssoAdapter{path: o.signInPath()}
 	if strings.Trim(a.path, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || a.path == "app" {
@@ -160,6 +181,9 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	value.StripQuery(&a.owned, o.StripQuery, fail)
 	value.CheckDomains(o.Domains, o.usesEmailLocal(), "fields", fail)
 	if p != nil {
+		if !p.connects && o.Connections != nil {
+			fail("connections", `are for protocol = "guacamole"; remove them`)
+		}
 		o.openFields(a, p, env, fail)
 		o.openAnswer(a, p, env, fail)
 	}
@@ -189,7 +213,7 @@ func (o *Options) usesEmailLocal() bool {
 func (o *Options) openAnswer(a *ssoAdapter, p *protocol, env adapter.Env, fail value.Fail) {
 	back := o.returnURL(p, env, fail)
 	if o.Secret.IsZero() {
-		fail("secret", `missing: say where the secret is that the app has too, such as { file = "app.secret" }; `+"`openssl rand -hex 32` makes one")
+		fail("secret", `missing: say where the secret is that the app has too, such as { file = "app.secret" }; `+"`%s` makes one", cmp.Or(p.makeSecret, "openssl rand -hex 32"))
 		return
 	}
 	secret, err := o.Secret.Read(env)
@@ -230,7 +254,7 @@ func (o *Options) openFields(a *ssoAdapter, p *protocol, env adapter.Env, fail v
 		fields = make(map[string]Field, 1)
 	}
 	if _, has := fields[p.subject]; !has {
-		fields[p.subject] = Field{From: "subject"}
+		fields[p.subject] = p.subjectField()
 	}
 	for _, name := range p.required {
 		if _, has := fields[name]; !has {
@@ -251,6 +275,9 @@ func (o *Options) openFields(a *ssoAdapter, p *protocol, env adapter.Env, fail v
 		if options.Attribute != "" {
 			a.attributes = append(a.attributes, options.Attribute)
 		}
+	}
+	if p.connects {
+		a.fields = append(a.fields, o.connectionField())
 	}
 }
 
@@ -282,11 +309,7 @@ func (a *ssoAdapter) Adapt(_ context.Context, in adapter.Input) (adapter.Output,
 	if err != nil {
 		return adapter.Output{}, err
 	}
-	address, err := a.answer(&in, query, all)
-	if err != nil {
-		return adapter.Output{}, err
-	}
-	return adapter.Output{Redirect: address}, nil
+	return a.answer(&in, query, all)
 }
 
 // SignedFields returns what an answer says of the person.

@@ -40,6 +40,19 @@ var token = protocol{
 }
 
 func openToken(o *Options, secret string, env adapter.Env, back *url.URL, fail value.Fail) answerer {
+	if !slices.Contains([]string{"", "address", "form"}, o.Send) {
+		fail("send", `%q; choose "address" or "form"`, o.Send)
+	}
+	m := o.openMinter(secret, env, back, fail)
+	if m == nil {
+		return nil
+	}
+	m.form = o.Send == "form"
+	return m.answer
+}
+
+// openMinter returns nil if there is nothing to sign with.
+func (o *Options) openMinter(secret string, env adapter.Env, back *url.URL, fail value.Fail) *minter {
 	if o.Lifetime != 0 && (o.Lifetime < minLifetime || o.Lifetime > maxLifetime) {
 		fail("lifetime", `%s is not between 10 seconds and 3 minutes, which is how long apps take a token`, o.Lifetime)
 	}
@@ -63,11 +76,10 @@ func openToken(o *Options, secret string, env adapter.Env, back *url.URL, fail v
 		fail("secret", "%v", err)
 		return nil
 	}
-	m := &minter{
+	return &minter{
 		signer: signer, address: back.String(), origin: back.Scheme + "://" + back.Host,
 		issuer: cmp.Or(o.Issuer, defaultIssuer), audience: cmp.Or(o.Audience, env.App), lifetime: cmp.Or(o.Lifetime, defaultLifetime),
 	}
-	return m.answer
 }
 
 // minter makes tokens for an app.
@@ -76,13 +88,35 @@ type minter struct {
 	address, origin  string
 	issuer, audience string
 	lifetime         time.Duration
+	form             bool // and no address
+	bare             bool // exp is all that it says besides the fields
 }
 
-func (m *minter) answer(in *adapter.Input, query url.Values, all []said) (string, error) {
+func (m *minter) answer(in *adapter.Input, query url.Values, all []said) (adapter.Output, error) {
 	returnTo, err := m.returnTo(query)
 	if err != nil {
-		return "", err
+		return adapter.Output{}, err
 	}
+	text, err := m.mint(in, all)
+	if err != nil {
+		return adapter.Output{}, err
+	}
+	if m.form {
+		fields := map[string]string{"jwt": text}
+		if returnTo != "" {
+			fields["return_to"] = returnTo
+		}
+		return adapter.Output{Form: &adapter.Form{Action: m.address, Fields: fields}}, nil
+	}
+	address := m.address + "?jwt=" + text
+	if returnTo != "" {
+		address += "&return_to=" + url.QueryEscape(returnTo)
+	}
+	return adapter.Output{Redirect: address}, nil
+}
+
+// mint signs a token of what the fields say.
+func (m *minter) mint(in *adapter.Input, all []said) (string, error) {
 	ends := in.Time.Add(m.lifetime)
 	if assertion := in.Principal.ExpiresAt; !assertion.IsZero() && assertion.Before(ends) {
 		ends = assertion
@@ -90,8 +124,9 @@ func (m *minter) answer(in *adapter.Input, query url.Values, all []said) (string
 	if ends.Unix() <= in.Time.Unix() {
 		return "", fmt.Errorf("%w: the assertion ends now, and a token must not outlive it", adapter.ErrUnsendable)
 	}
-	claims := map[string]any{
-		"iss": m.issuer, "aud": m.audience, "iat": in.Time.Unix(), "exp": ends.Unix(), "jti": rand.Text(),
+	claims := map[string]any{"exp": ends.Unix()}
+	if !m.bare {
+		claims["iss"], claims["aud"], claims["iat"], claims["jti"] = m.issuer, m.audience, in.Time.Unix(), rand.Text()
 	}
 	for _, s := range all {
 		claims[s.field.name] = s.claim()
@@ -101,14 +136,7 @@ func (m *minter) answer(in *adapter.Input, query url.Values, all []said) (string
 		return "", err
 	}
 	text, err := m.signer.Sign(nil, payload)
-	if err != nil {
-		return "", err
-	}
-	address := m.address + "?jwt=" + string(text)
-	if returnTo != "" {
-		address += "&return_to=" + url.QueryEscape(returnTo)
-	}
-	return address, nil
+	return string(text), err
 }
 
 func (s *said) claim() any {

@@ -45,7 +45,7 @@ type AuthJSOptions struct {
 // The framework decrypts other spellings and members of the header than it writes,
 // A256GCM, and tokens without exp; here, they are refused.
 func NewAuthJS(o AuthJSOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	if err := common.check("__Secure-authjs.session-token", authJSMaxAge); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func NewAuthJS(o AuthJSOptions) (Codec, error) {
 // 4.24. What differs from [NewAuthJS] is the encryption; and one secret is all that
 // the app has, so that a cookie of another is nothing to it.
 func NewNextAuth(o AuthJSOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	err := common.check("__Secure-next-auth.session-token", authJSMaxAge)
 	if len(o.Secrets) > 1 {
 		err = errors.Join(err, &adapter.OptionError{Key: "secrets", Problem: "NextAuth 4 knows one secret, not several; name its own"})
@@ -104,7 +104,7 @@ type authJSKey struct {
 	header string // the one protected header, encoded
 }
 
-func newAuthJS(common pyCommon, form *authJSForm) (Codec, error) {
+func newAuthJS(common commonOptions, form *authJSForm) (Codec, error) {
 	a := &authJS{authJSForm: form, cookie: common.cookie, maxAge: common.maxAge}
 	for _, secret := range common.secrets {
 		key, err := form.key(secret)
@@ -125,12 +125,12 @@ func (f *authJSForm) key(secret string) (authJSKey, error) {
 	}
 	if !f.kid {
 		header := fmt.Sprintf(`{"alg":"dir","enc":"%s"}`, f.enc)
-		return authJSKey{secret: derived, header: pyURL.EncodeToString([]byte(header))}, nil
+		return authJSKey{secret: derived, header: base64URL.EncodeToString([]byte(header))}, nil
 	}
-	thumbprint := sha512.Sum512([]byte(`{"k":"` + pyURL.EncodeToString(derived) + `","kty":"oct"}`))
-	id := pyURL.EncodeToString(thumbprint[:])
+	thumbprint := sha512.Sum512([]byte(`{"k":"` + base64URL.EncodeToString(derived) + `","kty":"oct"}`))
+	id := base64URL.EncodeToString(thumbprint[:])
 	header := fmt.Sprintf(`{"alg":"dir","enc":"%s","kid":"%s"}`, f.enc, id)
-	return authJSKey{derived, id, pyURL.EncodeToString([]byte(header))}, nil
+	return authJSKey{derived, id, base64URL.EncodeToString([]byte(header))}, nil
 }
 
 // Names returns the session's cookie. A long session is in chunks instead, whose
@@ -155,7 +155,7 @@ func (a *authJS) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 	if _, ok := claims["jti"]; !ok {
 		claims["jti"] = authJSID()
 	}
-	text, err := nodeDumps(claims)
+	text, err := marshalJS(claims)
 	if err != nil {
 		return nil, err
 	}
@@ -170,18 +170,18 @@ func (a *authJS) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 func (a *authJS) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
 	token, err := a.join(c)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	text, err := a.decrypt(token)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	claims, err := nodeLoads(text)
+	claims, err := unmarshalJS(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	if err := authJSCheck(claims, t.Now); err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	return claims, nil
 }
@@ -216,7 +216,7 @@ func (a *authJS) decrypt(token string) ([]byte, error) {
 	}
 	const anySize = -1
 	for j, size := range []int{a.ivSize, anySize, a.tagSize} {
-		b, err := pyDecode(pyURL, parts[2+j])
+		b, err := decodeBase64(base64URL, parts[2+j])
 		if err != nil {
 			return nil, err
 		}
@@ -244,12 +244,12 @@ func (a *authJS) split(token string) (Cookies, error) {
 		return nil, fmt.Errorf("%w: %d bytes, of which %d are read", ErrTooLarge, len(token), MaxBytes)
 	}
 	if len(token) <= a.chunk {
-		return pyCookie(a.cookie, token)
+		return oneCookie(a.cookie, token)
 	}
 	cookies := Cookies{}
 	for i := 0; token != ""; i++ {
 		size := min(a.chunk, len(token))
-		chunk, err := pyCookie(a.chunkName(i), token[:size])
+		chunk, err := oneCookie(a.chunkName(i), token[:size])
 		if err != nil {
 			return nil, err
 		}

@@ -22,12 +22,12 @@ var (
 	realFive = realAuthJS{
 		app:     "authjs",
 		paths:   map[string]string{"__Secure-authjs.session-token": "/authjs", "authjs.session-token": "/authjs-http"},
-		secrets: []string{"the new secret", pySecret}, open: NewAuthJS,
+		secrets: []string{"the new secret", testSecret}, open: NewAuthJS,
 	}
 	realFour = realAuthJS{
 		app:     "nextauth",
 		paths:   map[string]string{"__Secure-next-auth.session-token": "/nextauth", "next-auth.session-token": "/nextauth-http"},
-		secrets: []string{pySecret}, open: NewNextAuth,
+		secrets: []string{testSecret}, open: NewNextAuth,
 	}
 )
 
@@ -59,13 +59,13 @@ func TestRealAuthJS(t *testing.T) {
 		now := time.Now()
 		d := nodeSample()
 		d["sub"], d["email"], d["name"] = "42", "ann@example.com", "Zoë Ann"
-		for name, more := range map[string]string{"short": "", "two chunks": pyNoise(4000), "six chunks": pyNoise(15000)} {
+		for name, more := range map[string]string{"short": "", "two chunks": noise(4000), "six chunks": noise(15000)} {
 			d := maps.Clone(d)
 			d["more"] = more
 			for _, secret := range r.secrets {
 				c, first := open(secret), open(r.secrets[0])
-				cookies := pyEncode(t, c, d, now)
-				want := nodeSeenData(pyDecoded(t, c, cookies, now))
+				cookies := mustEncode(t, c, d, now)
+				want := nodeSeenData(mustDecode(t, c, cookies, now))
 				seen := peer.get(nodeVisit{path: path, cookies: cookies, change: Data{"views": int64(1), "zoë": "東京"}})
 				if seen.user != "ann@example.com" {
 					t.Errorf("%s: the app takes us for %q", name, seen.user)
@@ -74,7 +74,7 @@ func TestRealAuthJS(t *testing.T) {
 					t.Errorf("%s: the app sees (-want +got):\n%s", name, diff)
 				}
 				// It writes every session anew, with its first secret.
-				got := pyDecoded(t, first, c.owned(seen.set), now)
+				got := mustDecode(t, first, c.owned(seen.set), now)
 				if exp, _ := got["exp"].(int64); exp < now.Add(29*24*time.Hour).Unix() || got["jti"] == want["jti"] {
 					t.Errorf("%s: exp %v, jti %v", name, got["exp"], got["jti"])
 				}
@@ -107,18 +107,18 @@ func TestRealAuthJSGrows(t *testing.T) {
 	eachRealAuthJS(t, func(t *testing.T, peer *nodePeer, path string, open func(...string) *authJS, r realAuthJS) {
 		c := open(r.secrets[0])
 		d := Data{"email": "ann@example.com"}
-		grown := peer.get(nodeVisit{path: path, cookies: pyEncode(t, c, d, time.Now()), change: Data{"more": pyNoise(5000)}})
+		grown := peer.get(nodeVisit{path: path, cookies: mustEncode(t, c, d, time.Now()), change: Data{"more": noise(5000)}})
 		if !slices.Contains(grown.gone, c.cookie) || grown.set[c.chunkName(1)] == "" {
 			t.Errorf("the app removes %q", grown.gone)
 		}
-		if got := pyDecoded(t, c, c.owned(grown.set), time.Now()); got["more"] != pyNoise(5000) {
+		if got := mustDecode(t, c, c.owned(grown.set), time.Now()); got["more"] != noise(5000) {
 			t.Error("another text")
 		}
 		shrunk := peer.get(nodeVisit{path: path, cookies: c.owned(grown.set), change: Data{"more": ""}})
 		if !slices.Contains(shrunk.gone, c.chunkName(0)) || shrunk.set[c.cookie] == "" {
 			t.Errorf("the app removes %q", shrunk.gone)
 		}
-		if got := pyDecoded(t, c, c.owned(shrunk.set), time.Now()); got["more"] != "" {
+		if got := mustDecode(t, c, c.owned(shrunk.set), time.Now()); got["more"] != "" {
 			t.Error("another text")
 		}
 	})
@@ -129,7 +129,7 @@ func TestRealAuthJSRefuses(t *testing.T) {
 	eachRealAuthJS(t, func(t *testing.T, peer *nodePeer, path string, open func(...string) *authJS, r realAuthJS) {
 		c := open(r.secrets[0])
 		signedIn := func(cookies Cookies) bool {
-			return peer.get(nodeVisit{path: path, cookies: cookies, now: pyNow}).user != ""
+			return peer.get(nodeVisit{path: path, cookies: cookies, now: testNow}).user != ""
 		}
 		for text, good := range authJSTimes {
 			text := strings.Replace(text, "{", `{"email":"ann@example.com",`, 1)
@@ -137,16 +137,16 @@ func TestRealAuthJSRefuses(t *testing.T) {
 			if signedIn(cookies) != good {
 				t.Errorf("%s: the app says otherwise", text)
 			}
-			if _, err := c.Decode(t.Context(), cookies, Times{Now: pyNow}); (err == nil) != good {
+			if _, err := c.Decode(t.Context(), cookies, Times{Now: testNow}); (err == nil) != good {
 				t.Errorf("%s: %v", text, err)
 			}
 		}
-		good := pyEncode(t, c, Data{"email": "ann@example.com"}, pyNow)
+		good := mustEncode(t, c, Data{"email": "ann@example.com"}, testNow)
 		if !signedIn(good) {
 			t.Fatal("the app does not take what the others are made of")
 		}
 		other := open("x")
-		if signedIn(pyEncode(t, other, Data{"email": "ann@example.com"}, pyNow)) {
+		if signedIn(mustEncode(t, other, Data{"email": "ann@example.com"}, testNow)) {
 			t.Error("of another secret")
 		}
 		for i, part := range strings.Split(good[c.cookie], ".") {
@@ -159,7 +159,7 @@ func TestRealAuthJSRefuses(t *testing.T) {
 			if signedIn(bad) {
 				t.Errorf("part %d changed", i)
 			}
-			pyWantForeign(t, c, bad, pyNow)
+			wantForeign(t, c, bad, testNow)
 		}
 		// A cookie that any other page of the domain could add.
 		added := maps.Clone(good)
@@ -167,6 +167,6 @@ func TestRealAuthJSRefuses(t *testing.T) {
 		if signedIn(added) {
 			t.Error("the app ignores what is not its own")
 		}
-		pyWantForeign(t, c, added, pyNow)
+		wantForeign(t, c, added, testNow)
 	})
 }

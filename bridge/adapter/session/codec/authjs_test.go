@@ -27,7 +27,7 @@ func authJSHolding(tb testing.TB, c Codec, text string) Cookies {
 
 func openAuthJS(t *testing.T, cookie string) *authJS {
 	t.Helper()
-	c, err := NewAuthJS(AuthJSOptions{Cookie: cookie, Secrets: []string{pySecret}})
+	c, err := NewAuthJS(AuthJSOptions{Cookie: cookie, Secrets: []string{testSecret}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestAuthJSVectors(t *testing.T) {
 	if got := five.keys[0].id; got != kid5 {
 		t.Errorf("kid %s", got)
 	}
-	c, err := NewNextAuth(AuthJSOptions{Secrets: []string{pySecret}})
+	c, err := NewNextAuth(AuthJSOptions{Secrets: []string{testSecret}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestAuthJSVectors(t *testing.T) {
 		t.Errorf("key %s", got)
 	}
 	for _, a := range []*authJS{five, c.(*authJS)} {
-		token := pyEncode(t, a, Data{}, pyNow)[a.cookie]
+		token := mustEncode(t, a, Data{}, testNow)[a.cookie]
 		if header, _, _ := strings.Cut(token, "."); header != a.keys[0].header {
 			t.Errorf("header %q, want %q", header, a.keys[0].header)
 		}
@@ -63,8 +63,8 @@ func TestAuthJSVectors(t *testing.T) {
 func TestAuthJSClaims(t *testing.T) {
 	a := openAuthJS(t, "")
 	d := Data{"sub": "42", "iat": int64(1), "exp": int64(2)}
-	got := pyDecoded(t, a, pyEncode(t, a, d, pyNow), pyNow)
-	want := Data{"sub": "42", "iat": pyNow.Unix(), "exp": pyNow.Add(time.Hour).Unix(), "jti": got["jti"]}
+	got := mustDecode(t, a, mustEncode(t, a, d, testNow), testNow)
+	want := Data{"sub": "42", "iat": testNow.Unix(), "exp": testNow.Add(time.Hour).Unix(), "jti": got["jti"]}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -74,22 +74,22 @@ func TestAuthJSClaims(t *testing.T) {
 	if len(d) != 3 || d["exp"] != int64(2) {
 		t.Errorf("Encode changed what it was given: %v", d)
 	}
-	if again := pyDecoded(t, a, pyEncode(t, a, d, pyNow), pyNow); again["jti"] == got["jti"] {
+	if again := mustDecode(t, a, mustEncode(t, a, d, testNow), testNow); again["jti"] == got["jti"] {
 		t.Error("two tokens have one jti")
 	}
-	if own := pyDecoded(t, a, pyEncode(t, a, Data{"jti": "ours"}, pyNow), pyNow); own["jti"] != "ours" {
+	if own := mustDecode(t, a, mustEncode(t, a, Data{"jti": "ours"}, testNow), testNow); own["jti"] != "ours" {
 		t.Errorf("jti %v", own["jti"])
 	}
-	cookies, err := a.Encode(t.Context(), nil, Times{Now: pyNow})
+	cookies, err := a.Encode(t.Context(), nil, Times{Now: testNow})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if byDefault := pyDecoded(t, a, cookies, pyNow); byDefault["exp"] != pyNow.Add(30*24*time.Hour).Unix() {
+	if byDefault := mustDecode(t, a, cookies, testNow); byDefault["exp"] != testNow.Add(30*24*time.Hour).Unix() {
 		t.Errorf("exp %v", byDefault["exp"])
 	}
 }
 
-// authJSTimes is what jwtDecrypt says at pyNow of a token's times.
+// authJSTimes is what jwtDecrypt says at testNow of a token's times.
 var authJSTimes = map[string]bool{
 	`{"exp":1700000000}`: true, `{"exp":1699999986}`: true, `{"exp":1699999985}`: false, `{"exp":1699999984}`: false,
 	`{"exp":1699999985.5}`: true, `{"exp":1699999984.9}`: false, `{"exp":1.7e9}`: true, `{"exp":0}`: false, `{"exp":-1}`: false,
@@ -100,35 +100,35 @@ var authJSTimes = map[string]bool{
 
 func TestAuthJSTimes(t *testing.T) {
 	for _, f := range nodeFormats[2:] {
-		c := f.must(t, pySecret)
+		c := f.must(t, testSecret)
 		for text, good := range authJSTimes {
 			if cookies := authJSHolding(t, c, text); good {
-				pyDecoded(t, c, cookies, pyNow)
+				mustDecode(t, c, cookies, testNow)
 			} else {
-				pyWantForeign(t, c, cookies, pyNow)
+				wantForeign(t, c, cookies, testNow)
 			}
 		}
-		pyWantForeign(t, c, authJSHolding(t, c, `{}`), pyNow)
-		cookies := pyEncode(t, c, Data{}, pyNow) // for an hour
-		end := pyNow.Add(time.Hour + authJSSkew*time.Second)
-		pyDecoded(t, c, cookies, end.Add(-time.Second))
-		pyWantForeign(t, c, cookies, end)
-		pyDecoded(t, c, cookies, pyNow.Add(-24*time.Hour)) // a bridge whose clock is behind
+		wantForeign(t, c, authJSHolding(t, c, `{}`), testNow)
+		cookies := mustEncode(t, c, Data{}, testNow) // for an hour
+		end := testNow.Add(time.Hour + authJSSkew*time.Second)
+		mustDecode(t, c, cookies, end.Add(-time.Second))
+		wantForeign(t, c, cookies, end)
+		mustDecode(t, c, cookies, testNow.Add(-24*time.Hour)) // a bridge whose clock is behind
 	}
 }
 
 func TestAuthJSChunks(t *testing.T) {
 	for _, f := range nodeFormats[2:] {
 		t.Run(f.name, func(t *testing.T) {
-			c := f.must(t, pySecret)
+			c := f.must(t, testSecret)
 			a := c.(*authJS)
-			d := Data{"jti": "x", "text": pyNoise(9000)}
-			cookies := pyEncode(t, c, d, pyNow)
+			d := Data{"jti": "x", "text": noise(9000)}
+			cookies := mustEncode(t, c, d, testNow)
 			first := a.cookie + ".0"
 			if len(cookies) != 4 || len(cookies[first]) != a.chunk || len(cookies[a.cookie+".2"]) != a.chunk || cookies[a.cookie] != "" {
 				t.Fatalf("%d cookies", len(cookies))
 			}
-			if got := pyDecoded(t, c, cookies, pyNow); got["text"] != d["text"] {
+			if got := mustDecode(t, c, cookies, testNow); got["text"] != d["text"] {
 				t.Error("another text")
 			}
 			owner := c.(Owner)
@@ -137,7 +137,7 @@ func TestAuthJSChunks(t *testing.T) {
 					t.Errorf("%s is not owned", name)
 				}
 			}
-			short := pyEncode(t, c, Data{}, pyNow)
+			short := mustEncode(t, c, Data{}, testNow)
 			for name, change := range map[string]func(Cookies){
 				"one is missing":           func(c Cookies) { delete(c, a.cookie+".1") },
 				"the last is missing":      func(c Cookies) { delete(c, a.cookie+".3") },
@@ -158,22 +158,22 @@ func TestAuthJSChunks(t *testing.T) {
 			} {
 				changed := maps.Clone(cookies)
 				change(changed)
-				if d, err := c.Decode(t.Context(), changed, Times{Now: pyNow}); !errors.Is(err, ErrForeign) {
+				if d, err := c.Decode(t.Context(), changed, Times{Now: testNow}); !errors.Is(err, ErrForeign) {
 					t.Errorf("%s: %v, %v", name, d, err)
 				}
 			}
 			// The framework takes empty cookies for none.
 			short[first], short[a.cookie+"x"] = "", ""
-			pyDecoded(t, c, short, pyNow)
+			mustDecode(t, c, short, testNow)
 
-			if _, err := c.Encode(t.Context(), Data{"a": pyNoise(MaxBytes / 4 * 3)}, Times{Now: pyNow}); !errors.Is(err, ErrTooLarge) {
+			if _, err := c.Encode(t.Context(), Data{"a": noise(MaxBytes / 4 * 3)}, Times{Now: testNow}); !errors.Is(err, ErrTooLarge) {
 				t.Errorf("%v", err)
 			}
-			long, err := f.open(t, strings.Repeat("n", 200), pySecret)
+			long, err := f.open(t, strings.Repeat("n", 200), testSecret)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := long.Encode(t.Context(), d, Times{Now: pyNow}); !errors.Is(err, ErrTooLarge) {
+			if _, err := long.Encode(t.Context(), d, Times{Now: testNow}); !errors.Is(err, ErrTooLarge) {
 				t.Errorf("a chunk of more than 4096 bytes: %v", err)
 			}
 		})
@@ -183,12 +183,12 @@ func TestAuthJSChunks(t *testing.T) {
 // TestAuthJSTooLong: of more than is read, nothing is decrypted.
 func TestAuthJSTooLong(t *testing.T) {
 	for _, f := range nodeFormats[2:] {
-		a := f.must(t, pySecret).(*authJS)
+		a := f.must(t, testSecret).(*authJS)
 		for size, good := range map[int]bool{MaxBytes / 4 * 3 / 2: true, MaxBytes: false} {
-			token := authJSHolding(t, a, `{"exp":1700003600,"a":"`+pyNoise(size)+`"}`)[a.cookie]
+			token := authJSHolding(t, a, `{"exp":1700003600,"a":"`+noise(size)+`"}`)[a.cookie]
 			half := len(token) / 2
 			for _, cookies := range []Cookies{{a.cookie: token}, {a.chunkName(0): token[:half], a.chunkName(1): token[half:]}} {
-				if _, err := a.Decode(t.Context(), cookies, Times{Now: pyNow}); (err == nil) != good || err != nil && !errors.Is(err, ErrForeign) {
+				if _, err := a.Decode(t.Context(), cookies, Times{Now: testNow}); (err == nil) != good || err != nil && !errors.Is(err, ErrForeign) {
 					t.Errorf("%s, %d bytes: %v", f.name, len(token), err)
 				}
 			}
@@ -199,7 +199,7 @@ func TestAuthJSTooLong(t *testing.T) {
 // TestAuthJSChunkBoundary: one cookie of CHUNK_SIZE, or two.
 func TestAuthJSChunkBoundary(t *testing.T) {
 	for _, f := range nodeFormats[2:] {
-		a := f.must(t, pySecret).(*authJS)
+		a := f.must(t, testSecret).(*authJS)
 		for size, want := range map[int]int{a.chunk: 1, a.chunk + 1: 2, 2 * a.chunk: 2, 2*a.chunk + 1: 3, MaxBytes: 9} {
 			cookies, err := a.split(strings.Repeat("x", size))
 			if err != nil || len(cookies) != want {
@@ -218,7 +218,7 @@ func TestAuthJSHeaders(t *testing.T) {
 	text := []byte(`{"exp":1700003600}`)
 	for _, f := range nodeFormats[2:] {
 		t.Run(f.name, func(t *testing.T) {
-			a := f.must(t, pySecret).(*authJS)
+			a := f.must(t, testSecret).(*authJS)
 			key := a.keys[0]
 			other := jose.A256GCM
 			if a.enc == other {
@@ -247,7 +247,7 @@ func TestAuthJSHeaders(t *testing.T) {
 				return token
 			}
 			direct := jose.Recipient{Algorithm: jose.DIRECT, Key: key.secret}
-			pyDecoded(t, a, Cookies{a.cookie: seal(a.enc, direct, "", nil)}, pyNow)
+			mustDecode(t, a, Cookies{a.cookie: seal(a.enc, direct, "", nil)}, testNow)
 			for name, token := range map[string]string{
 				"compressed":         seal(a.enc, direct, jose.DEFLATE, nil),
 				"says compressed":    seal(a.enc, direct, "", map[jose.HeaderKey]any{"zip": "DEF"}),
@@ -260,15 +260,15 @@ func TestAuthJSHeaders(t *testing.T) {
 				"wrapped key":        seal(a.enc, jose.Recipient{Algorithm: jose.A256KW, Key: otherKey}, "", nil),
 				"password":           seal(a.enc, jose.Recipient{Algorithm: jose.PBES2_HS256_A128KW, Key: otherKey, PBES2Count: 1000}, "", nil),
 			} {
-				if d, err := a.Decode(t.Context(), Cookies{a.cookie: token}, Times{Now: pyNow}); !errors.Is(err, ErrForeign) {
+				if d, err := a.Decode(t.Context(), Cookies{a.cookie: token}, Times{Now: testNow}); !errors.Is(err, ErrForeign) {
 					t.Errorf("%s: %v, %v", name, d, err)
 				}
 			}
 			good := strings.Split(seal(a.enc, direct, "", nil), ".")
 			// Together they are the same bytes, which is all that the library looks at.
-			ciphertext, _ := pyURL.DecodeString(good[3])
-			tag, _ := pyURL.DecodeString(good[4])
-			first, rest := pyURL.EncodeToString(ciphertext[:1]), pyURL.EncodeToString(append(ciphertext[1:], tag...))
+			ciphertext, _ := base64URL.DecodeString(good[3])
+			tag, _ := base64URL.DecodeString(good[4])
+			first, rest := base64URL.EncodeToString(ciphertext[:1]), base64URL.EncodeToString(append(ciphertext[1:], tag...))
 			for name, parts := range map[string][]string{
 				"an encrypted key": {good[0], "AAAA", good[2], good[3], good[4]},
 				"no tag":           {good[0], "", good[2], good[3], ""},
@@ -283,11 +283,11 @@ func TestAuthJSHeaders(t *testing.T) {
 				"a JWS":            {good[0], good[3], good[4]},
 				"no header":        {"", "", good[2], good[3], good[4]},
 			} {
-				if d, err := a.Decode(t.Context(), Cookies{a.cookie: strings.Join(parts, ".")}, Times{Now: pyNow}); !errors.Is(err, ErrForeign) {
+				if d, err := a.Decode(t.Context(), Cookies{a.cookie: strings.Join(parts, ".")}, Times{Now: testNow}); !errors.Is(err, ErrForeign) {
 					t.Errorf("%s: %v, %v", name, d, err)
 				}
 			}
-			pyWantForeign(t, a, Cookies{a.cookie: `{"protected":"` + good[0] + `","iv":"` + good[2] + `","ciphertext":"` + good[3] + `","tag":"` + good[4] + `"}`}, pyNow)
+			wantForeign(t, a, Cookies{a.cookie: `{"protected":"` + good[0] + `","iv":"` + good[2] + `","ciphertext":"` + good[3] + `","tag":"` + good[4] + `"}`}, testNow)
 		})
 	}
 }

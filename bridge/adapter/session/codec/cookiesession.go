@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"math"
+	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 )
@@ -35,8 +37,9 @@ type CookieSessionOptions struct {
 // The library skips what is not base64 and takes the URL alphabet and quotes, too;
 // here, what it would not have written itself is refused.
 func NewCookieSession(o CookieSessionOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, nodeNoAge}
-	err := common.check("session", nodeNoAge)
+	const noAge = time.Duration(math.MaxInt64)
+	common := commonOptions{o.Cookie, o.Secrets, noAge}
+	err := common.check("session", noAge)
 	digest, known := cookieSessionDigests[o.Digest]
 	if !known {
 		err = errors.Join(err, &adapter.OptionError{
@@ -67,14 +70,14 @@ func (s *cookieSession) signature() string { return s.cookie + ".sig" }
 
 // Encode signs a session.
 func (s *cookieSession) Encode(_ context.Context, d Data, _ Times) (Cookies, error) {
-	if err := nodeRefuse(d, cookieSessionOwn); err != nil {
+	if err := jsRefuseInherited(d, cookieSessionOwn); err != nil {
 		return nil, err
 	}
-	text, err := nodeDumps(d)
+	text, err := marshalJS(d)
 	if err != nil {
 		return nil, err
 	}
-	cookies, err := pyCookie(s.cookie, pyStd.EncodeToString(text))
+	cookies, err := oneCookie(s.cookie, base64Std.EncodeToString(text))
 	if err != nil {
 		return nil, err
 	}
@@ -84,26 +87,26 @@ func (s *cookieSession) Encode(_ context.Context, d Data, _ Times) (Cookies, err
 
 // Decode reads what req.session would be.
 func (s *cookieSession) Decode(_ context.Context, c Cookies, _ Times) (Data, error) {
-	value, err := pyFind(c, s.cookie)
+	value, err := findCookie(c, s.cookie)
 	if err != nil {
 		return nil, err
 	}
-	signature, err := pyFind(c, s.signature())
+	signature, err := findCookie(c, s.signature())
 	if err != nil {
 		return nil, err
 	}
-	if !pyAny(s.keys, func(key []byte) bool { return hmac.Equal([]byte(signature), []byte(s.sign(key, value))) }) {
-		return nil, pyForeign(errPyUnsigned)
+	if !anyKey(s.keys, func(key []byte) bool { return hmac.Equal([]byte(signature), []byte(s.sign(key, value))) }) {
+		return nil, foreign(errUnsigned)
 	}
-	text, err := pyDecode(pyStd, value)
+	text, err := decodeBase64(base64Std, value)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	object, err := nodeLoads(text)
+	object, err := unmarshalJS(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	nodeDrop(object, cookieSessionOwn)
+	jsDropInherited(object, cookieSessionOwn)
 	return object, nil
 }
 
@@ -111,5 +114,5 @@ func (s *cookieSession) Decode(_ context.Context, c Cookies, _ Times) (Data, err
 func (s *cookieSession) sign(key []byte, value string) string {
 	h := hmac.New(s.digest, key)
 	h.Write([]byte(s.cookie + "=" + value))
-	return pyURL.EncodeToString(h.Sum(nil))
+	return base64URL.EncodeToString(h.Sum(nil))
 }

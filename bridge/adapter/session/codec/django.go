@@ -29,7 +29,7 @@ type DjangoOptions struct {
 // JSONSerializer. Pickled sessions, and what Django before 3.1 signed with SHA-1, are
 // foreign.
 func NewDjango(o DjangoOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	if err := common.check("sessionid", djangoMaxAge); err != nil {
 		return nil, err
 	}
@@ -57,21 +57,21 @@ func (d *django) Encode(_ context.Context, data Data, t Times) (Cookies, error) 
 	if err != nil {
 		return nil, err
 	}
-	return pyCookie(d.cookie, value)
+	return oneCookie(d.cookie, value)
 }
 
 // Decode reads what SessionStore.load would give the app.
 func (d *django) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
-	value, err := pyFind(c, d.cookie)
+	value, err := findCookie(c, d.cookie)
 	if err != nil {
 		return nil, err
 	}
 	data, at, err := d.signer.loads(value)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	if t.Now.Sub(at) > d.maxAge {
-		return nil, pyForeign(errPyExpired)
+		return nil, foreign(errExpired)
 	}
 	return data, nil
 }
@@ -92,7 +92,7 @@ type djangoSigner struct {
 	packer pyPacker
 }
 
-func newDjangoSigner(o *pyCommon, salt string) *djangoSigner {
+func newDjangoSigner(o *commonOptions, salt string) *djangoSigner {
 	return &djangoSigner{keys: o.derive(func(secret string) []byte { return djangoKey(salt+"signer", secret) })}
 }
 
@@ -109,7 +109,7 @@ func djangoMAC(key []byte, value string) []byte {
 }
 
 func (s *djangoSigner) dumps(data Data, now time.Time) (string, error) {
-	text, err := pyDumps(data, pyCompact)
+	text, err := marshalJSON(data, jsonCompact)
 	if err != nil {
 		return "", err
 	}
@@ -123,29 +123,29 @@ func (s *djangoSigner) dumps(data Data, now time.Time) (string, error) {
 func (s *djangoSigner) sign(payload string, now time.Time) (string, error) {
 	at := now.Unix()
 	if at < 0 {
-		return "", errPyTime
+		return "", errBefore1970
 	}
 	value := payload + ":" + djangoBase62(at)
-	return value + ":" + pyURL.EncodeToString(djangoMAC(s.keys[0], value)), nil
+	return value + ":" + base64URL.EncodeToString(djangoMAC(s.keys[0], value)), nil
 }
 
 // loads returns what was signed, and when.
 func (s *djangoSigner) loads(signed string) (Data, time.Time, error) {
-	value, mac, ok := pyCutLast(signed, ":")
-	if !ok || !pyAny(s.keys, func(key []byte) bool {
-		return hmac.Equal([]byte(mac), []byte(pyURL.EncodeToString(djangoMAC(key, value))))
+	value, mac, ok := cutLast(signed, ":")
+	if !ok || !anyKey(s.keys, func(key []byte) bool {
+		return hmac.Equal([]byte(mac), []byte(base64URL.EncodeToString(djangoMAC(key, value))))
 	}) {
-		return nil, time.Time{}, errPyUnsigned
+		return nil, time.Time{}, errUnsigned
 	}
-	payload, stamp, ok := pyCutLast(value, ":")
+	payload, stamp, ok := cutLast(value, ":")
 	if !ok {
-		return nil, time.Time{}, errPyStamp
+		return nil, time.Time{}, errStamp
 	}
 	at, err := djangoUnbase62(stamp)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	text, err := pyUnpack(payload)
+	text, err := s.packer.unpack(payload)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -155,7 +155,7 @@ func (s *djangoSigner) loads(signed string) (Data, time.Time, error) {
 			return nil, time.Time{}, errors.New("JSON that is not ASCII")
 		}
 	}
-	object, err := pyLoads(text)
+	object, err := unmarshalJSON(text)
 	return object, time.Unix(at, 0), err
 }
 
@@ -177,13 +177,13 @@ func djangoBase62(n int64) string {
 func djangoUnbase62(text string) (int64, error) {
 	const room = 10 // digits that an int64 always has room for
 	if text == "" || len(text) > room || (text[0] == '0' && text != "0") {
-		return 0, errPyStamp
+		return 0, errStamp
 	}
 	var n int64
 	for i := range len(text) {
 		digit := strings.IndexByte(djangoDigits, text[i])
 		if digit < 0 {
-			return 0, errPyStamp
+			return 0, errStamp
 		}
 		n = n*62 + int64(digit)
 	}

@@ -48,7 +48,7 @@ type DjangoDBOptions struct {
 // Sessions end when their row says so; Django does not look at the time stamp in
 // them.
 func NewDjangoDB(o DjangoDBOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	errs := []error{common.check("sessionid", djangoMaxAge)}
 	queries, ok := djangoQueriesOf(o.Dialect)
 	if !ok {
@@ -140,14 +140,14 @@ func (d *djangoDB) Decode(ctx context.Context, c Cookies, t Times) (Data, error)
 	var text string
 	err = d.db.QueryRowContext(ctx, d.queries.load, key, t.Now, MaxUnpacked).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, pyForeign(errors.New("not in django_session, or expired"))
+		return nil, foreign(errors.New("not in django_session, or expired"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading from django_session: %w", err)
 	}
 	data, _, err := d.signer.loads(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	return data, nil
 }
@@ -172,12 +172,12 @@ const (
 )
 
 func (d *djangoDB) key(c Cookies) (string, error) {
-	key, err := pyFind(c, d.cookie)
+	key, err := findCookie(c, d.cookie)
 	if err != nil {
 		return "", err
 	}
 	if len(key) != djangoKeySize || strings.Trim(key, djangoKeyChars) != "" {
-		return "", pyForeign(errors.New("not a session key of Django"))
+		return "", foreign(errors.New("not a session key of Django"))
 	}
 	return key, nil
 }

@@ -76,7 +76,7 @@ func djangoProgram(tb testing.TB, install, name, pattern string) string {
 	}
 	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) == 0 {
-		pyRequired(tb, name, install)
+		requireReal(tb, name, install)
 	}
 	return found[len(found)-1]
 }

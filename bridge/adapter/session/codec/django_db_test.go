@@ -18,13 +18,13 @@ import (
 func TestDjangoAuthHash(t *testing.T) {
 	// User(password="pbkdf2_sha256$1$a$b").get_session_auth_hash() of Django 3.2.25.
 	const want = "8abc88278e682fc1d9c1d3e004011f9a57f236dc150b59b3846b0b458798428c"
-	if got := DjangoAuthHash(pySecret, "pbkdf2_sha256$1$a$b"); got != want {
+	if got := DjangoAuthHash(testSecret, "pbkdf2_sha256$1$a$b"); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
 
 func TestDjangoDBOptions(t *testing.T) {
-	_, err := NewDjangoDB(DjangoDBOptions{Secrets: []string{pySecret}, Dialect: "sqlite"})
+	_, err := NewDjangoDB(DjangoDBOptions{Secrets: []string{testSecret}, Dialect: "sqlite"})
 	want := "dialect: \"sqlite\"; want \"postgres\", or \"mysql\" for MySQL and MariaDB\nno database"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
@@ -32,7 +32,7 @@ func TestDjangoDBOptions(t *testing.T) {
 	if option := (*adapter.OptionError)(nil); !errors.As(err, &option) {
 		t.Errorf("%T", err)
 	}
-	c, err := NewDjangoDB(DjangoDBOptions{Secrets: []string{pySecret}, Dialect: DialectMySQL, DB: &sql.DB{}})
+	c, err := NewDjangoDB(DjangoDBOptions{Secrets: []string{testSecret}, Dialect: DialectMySQL, DB: &sql.DB{}})
 	if err != nil || c.Names()[0] != "sessionid" {
 		t.Errorf("%v, %v", c, err)
 	}
@@ -45,7 +45,7 @@ func (s djangoDatabase) codec(tb testing.TB, o DjangoDBOptions) Codec {
 	tb.Helper()
 	o.DB, o.Dialect = s.db, s.dialect
 	if o.Secrets == nil {
-		o.Secrets = []string{pySecret}
+		o.Secrets = []string{testSecret}
 	}
 	c, err := NewDjangoDB(o)
 	if err != nil {
@@ -67,7 +67,7 @@ func testDjangoDB(t *testing.T, s djangoDatabase) {
 		peer, _ := startDjango(t, "db", s.settings, s.modules, s.install, "local")
 		testDjangoDBExpires(t, peer, s, s.codec(t, DjangoDBOptions{}))
 	})
-	t.Run("ends", func(t *testing.T) { testDjangoDBEnds(t, peer, djangoSignedIn(pySecret, stored), c) })
+	t.Run("ends", func(t *testing.T) { testDjangoDBEnds(t, peer, djangoSignedIn(testSecret, stored), c) })
 	t.Run("keys", func(t *testing.T) { testDjangoDBKeys(t, s, c) })
 	t.Run("rows", func(t *testing.T) { testDjangoDBRows(t, s, c) })
 	t.Run("large", func(t *testing.T) { testDjangoDBLarge(t, peer, c) })
@@ -107,7 +107,7 @@ func testDjangoDBExpires(t *testing.T, peer *pyPeer, s djangoDatabase, byDefault
 
 func testDjangoDBEnds(t *testing.T, peer *pyPeer, d Data, c Codec) {
 	now := time.Now()
-	cookies, other := pyEncode(t, c, d, now), pyEncode(t, c, d, now)
+	cookies, other := mustEncode(t, c, d, now), mustEncode(t, c, d, now)
 	end := c.(Ender).End
 	for _, none := range []Cookies{{}, {"sessionid": ""}, {"sessionid": "%"}, {"sessionid": strings.Repeat("a", 32)}} {
 		if err := end(t.Context(), none); err != nil {
@@ -122,7 +122,7 @@ func testDjangoDBEnds(t *testing.T, peer *pyPeer, d Data, c Codec) {
 			t.Fatal(err)
 		}
 	}
-	pyWantForeign(t, c, cookies, now)
+	wantForeign(t, c, cookies, now)
 	if a := peer.visitOne(t, cookies, ""); a.name() != "" {
 		t.Errorf("signed in as %q", a.name())
 	}
@@ -131,41 +131,41 @@ func testDjangoDBEnds(t *testing.T, peer *pyPeer, d Data, c Codec) {
 	}
 	// And one that the app ends.
 	peer.visitOne(t, other, "session.flush()")
-	pyWantForeign(t, c, other, now)
+	wantForeign(t, c, other, now)
 }
 
 func testDjangoDBKeys(t *testing.T, s djangoDatabase, c Codec) {
 	now, seen := time.Now(), map[string]bool{}
 	for range 20 {
-		key := pyEncode(t, c, Data{"a": "b"}, now)["sessionid"]
+		key := mustEncode(t, c, Data{"a": "b"}, now)["sessionid"]
 		if !regexp.MustCompile(`^[a-z0-9]{32}$`).MatchString(key) || seen[key] {
 			t.Errorf("%q", key)
 		}
 		seen[key] = true
-		for tampered := range pyTampered(key) {
-			pyWantForeign(t, c, Cookies{"sessionid": tampered}, now)
+		for bad := range tampered(key) {
+			wantForeign(t, c, Cookies{"sessionid": bad}, now)
 		}
-		pyWantForeign(t, c, Cookies{"sessionid": strings.ToUpper(key)}, now)
-		pyWantForeign(t, c, Cookies{"session": key}, now)
-		pyWantForeign(t, s.codec(t, DjangoDBOptions{Secrets: []string{"another"}}), Cookies{"sessionid": key}, now)
-		pyWantForeign(t, s.codec(t, DjangoDBOptions{Salt: "django.contrib.sessions.Mine"}), Cookies{"sessionid": key}, now)
-		pyWantForeign(t, s.codec(t, DjangoDBOptions{Cookie: "other"}), Cookies{"sessionid": key}, now)
+		wantForeign(t, c, Cookies{"sessionid": strings.ToUpper(key)}, now)
+		wantForeign(t, c, Cookies{"session": key}, now)
+		wantForeign(t, s.codec(t, DjangoDBOptions{Secrets: []string{"another"}}), Cookies{"sessionid": key}, now)
+		wantForeign(t, s.codec(t, DjangoDBOptions{Salt: "django.contrib.sessions.Mine"}), Cookies{"sessionid": key}, now)
+		wantForeign(t, s.codec(t, DjangoDBOptions{Cookie: "other"}), Cookies{"sessionid": key}, now)
 	}
 	for _, attack := range []string{"' OR ''='", "x' OR session_key LIKE '%", strings.Repeat("%", 32), strings.Repeat("_", 32), "\\"} {
-		pyWantForeign(t, c, Cookies{"sessionid": attack}, now)
+		wantForeign(t, c, Cookies{"sessionid": attack}, now)
 	}
 }
 
 // testDjangoDBRows: whoever can only write to the table signs nobody in.
 func testDjangoDBRows(t *testing.T, s djangoDatabase, c Codec) {
 	now := time.Now()
-	cookies := pyEncode(t, c, Data{"a": "b"}, now)
+	cookies := mustEncode(t, c, Data{"a": "b"}, now)
 	d := c.(*djangoDB)
 	valid, err := d.signer.dumps(Data{"a": "b"}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inCookie := pyEncode(t, pyFormats[2].must(t, pySecret), Data{"a": "b"}, now)["sessionid"]
+	inCookie := mustEncode(t, pyFormats[2].must(t, testSecret), Data{"a": "b"}, now)["sessionid"]
 	old, err := d.signer.dumps(Data{"a": "old"}, now.Add(-1000*24*time.Hour))
 	if err != nil {
 		t.Fatal(err)
@@ -186,41 +186,41 @@ func testDjangoDBRows(t *testing.T, s djangoDatabase, c Codec) {
 	}
 	for _, text := range []string{"", ":", "{}", "zoë", valid[1:], valid + "A", inCookie, long} {
 		set(text)
-		pyWantForeign(t, c, cookies, now)
+		wantForeign(t, c, cookies, now)
 	}
 	for _, text := range []string{valid, old} { // db.py does not look at the stamp
 		set(text)
-		pyDecoded(t, c, cookies, now)
+		mustDecode(t, c, cookies, now)
 	}
 }
 
 func testDjangoDBLarge(t *testing.T, peer *pyPeer, c Codec) {
 	now := time.Now()
-	for _, d := range []Data{{"noise": pyNoise(50000)}, {"text": strings.Repeat("a", MaxUnpacked-20)}} {
-		cookies := pyEncode(t, c, d, now)
+	for _, d := range []Data{{"noise": noise(50000)}, {"text": strings.Repeat("a", MaxUnpacked-20)}} {
+		cookies := mustEncode(t, c, d, now)
 		a := peer.visitOne(t, cookies, "session['more'] = 1")
 		pyWantSession(t, d, a)
 		d["more"] = int64(1)
-		if diff := cmp.Diff(d, pyDecoded(t, c, cookies, now)); diff != "" {
+		if diff := cmp.Diff(d, mustDecode(t, c, cookies, now)); diff != "" {
 			t.Error(diff)
 		}
 	}
-	if _, err := c.Encode(t.Context(), Data{"noise": pyNoise(MaxUnpacked - 20)}, Times{Now: now}); !errors.Is(err, ErrTooLarge) {
+	if _, err := c.Encode(t.Context(), Data{"noise": noise(MaxUnpacked - 20)}, Times{Now: now}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("what has no room once it is encoded: %v", err)
 	}
 	// What the app makes larger than what is read.
-	cookies := pyEncode(t, c, Data{}, now)
+	cookies := mustEncode(t, c, Data{}, now)
 	peer.visitOne(t, cookies, "session['a'] = 'a' * 300000")
-	pyWantForeign(t, c, cookies, now)
+	wantForeign(t, c, cookies, now)
 	peer.visitOne(t, cookies, "import secrets; session['a'] = secrets.token_hex(1000000)")
-	pyWantForeign(t, c, cookies, now)
+	wantForeign(t, c, cookies, now)
 }
 
 func testDjangoDBSecrets(t *testing.T, s djangoDatabase, before Codec) {
 	now := time.Now()
-	both := s.codec(t, DjangoDBOptions{Secrets: []string{"the new secret", pySecret}})
-	pyDecoded(t, both, pyEncode(t, before, Data{"a": "b"}, now), now)
-	pyWantForeign(t, before, pyEncode(t, both, Data{"a": "b"}, now), now)
+	both := s.codec(t, DjangoDBOptions{Secrets: []string{"the new secret", testSecret}})
+	mustDecode(t, both, mustEncode(t, before, Data{"a": "b"}, now), now)
+	wantForeign(t, before, mustEncode(t, both, Data{"a": "b"}, now), now)
 }
 
 func testDjangoDBAtOnce(t *testing.T, c Codec) {
@@ -245,7 +245,7 @@ func testDjangoDBAtOnce(t *testing.T, c Codec) {
 
 // testDjangoDBFails: a database that fails says nothing of whose a session is.
 func testDjangoDBFails(t *testing.T, s djangoDatabase, c Codec) {
-	cookies := pyEncode(t, c, Data{"a": "b"}, time.Now())
+	cookies := mustEncode(t, c, Data{"a": "b"}, time.Now())
 	try := func(ctx context.Context) {
 		t.Helper()
 		_, encode := c.Encode(ctx, Data{}, Times{Now: time.Now()})
@@ -272,16 +272,16 @@ func BenchmarkDjangoDB(b *testing.B) {
 		b.Fatal(err)
 	}
 	c := s.codec(b, DjangoDBOptions{})
-	now, d := time.Now(), Data{"_auth_user_id": "42", "_ssobridge": "1700003600." + pyNoise(43)}
-	cookies := pyEncode(b, c, d, now)
+	now, d := time.Now(), Data{"_auth_user_id": "42", "_ssobridge": "1700003600." + noise(43)}
+	cookies := mustEncode(b, c, d, now)
 	b.Run("encode", func(b *testing.B) {
 		for b.Loop() {
-			pyEncode(b, c, d, now)
+			mustEncode(b, c, d, now)
 		}
 	})
 	b.Run("decode", func(b *testing.B) {
 		for b.Loop() {
-			pyDecoded(b, c, cookies, now)
+			mustDecode(b, c, cookies, now)
 		}
 	})
 }

@@ -8,31 +8,31 @@ import (
 )
 
 func TestDjangoVectors(t *testing.T) {
-	c := pyFormats[2].must(t, pySecret)
+	c := pyFormats[2].must(t, testSecret)
 	for value, want := range map[string]Data{
 		"eyJhIjoxfQ:1r31eq:KgE2myWDq1_RvCQhRj8C6T7UKXvEhOnF9DQ8BltUFCQ": {"a": int64(1)},
 		".eJyrVopPLC3JiC8tTi2Kz0xRslIyVNJBFktKTM5OzQNJpGQl5qXn6yXn55UUZSbpgZToQWWL9XzzU1JznKBqUQzISCzOAOquUKoFAD_nJsU:1r31eq:YetzIoO-VO1_i2zOguWP4JKGVZMV8bPTPjMjYVJgp2Q": {
 			"_auth_user_id": "1", "_auth_user_backend": "django.contrib.auth.backends.ModelBackend", "_auth_user_hash": "x",
 		},
 	} {
-		if diff := cmp.Diff(want, pyDecoded(t, c, Cookies{"sessionid": value}, pyNow)); diff != "" {
+		if diff := cmp.Diff(want, mustDecode(t, c, Cookies{"sessionid": value}, testNow)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if got := pyEncode(t, c, want, pyNow)["sessionid"]; value[0] != '.' && got != value {
+		if got := mustEncode(t, c, want, testNow)["sessionid"]; value[0] != '.' && got != value {
 			t.Errorf("%s, want %s", got, value)
 		}
 	}
 }
 
 func TestDjangoSalt(t *testing.T) {
-	c := pyFormats[2].must(t, pySecret)
-	other, err := NewDjango(DjangoOptions{Secrets: []string{pySecret}, Salt: "app.sessions"})
+	c := pyFormats[2].must(t, testSecret)
+	other, err := NewDjango(DjangoOptions{Secrets: []string{testSecret}, Salt: "app.sessions"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookies := pyEncode(t, other, Data{"a": "b"}, pyNow)
-	pyDecoded(t, other, cookies, pyNow)
-	pyWantForeign(t, c, cookies, pyNow)
+	cookies := mustEncode(t, other, Data{"a": "b"}, testNow)
+	mustDecode(t, other, cookies, testNow)
+	wantForeign(t, c, cookies, testNow)
 }
 
 func TestDjangoTimesAreCanonical(t *testing.T) {
@@ -54,8 +54,8 @@ func TestDjangoTimesAreCanonical(t *testing.T) {
 // TestDjangoJSONIsASCII: Django would read these two bytes as two characters.
 func TestDjangoJSONIsASCII(t *testing.T) {
 	f := pyFormats[2]
-	c := f.must(t, pySecret)
-	pyWantForeign(t, c, f.holding(t, c, f.wrap([]byte(`{"a":"ë"}`))), pyNow)
+	c := f.must(t, testSecret)
+	wantForeign(t, c, f.holding(t, c, f.wrap([]byte(`{"a":"ë"}`))), testNow)
 }
 
 // djangoPassword is what ann's password is in the Django of the tests.
@@ -64,9 +64,9 @@ const djangoPassword = "correct horse"
 // startDjango runs Django with a user and returns the stored hash of the password.
 func startDjango(t *testing.T, engine, database, modules, install string, local ...string) (peer *pyPeer, stored string) {
 	t.Helper()
-	args := append([]string{engine, pySecret, djangoPassword, database}, local...)
+	args := append([]string{engine, testSecret, djangoPassword, database}, local...)
 	peer = startPyPeer(t, "django_peer", modules, install, args...)
-	peer.line(t, &stored)
+	peer.ask(t, nil, &stored)
 	return peer, stored
 }
 
@@ -86,15 +86,15 @@ func startDjangoCookies(t *testing.T) (*pyPeer, string) {
 
 func TestRealDjango(t *testing.T) {
 	peer, stored := startDjangoCookies(t)
-	testRealDjango(t, peer, stored, pyFormats[2].must(t, pySecret))
+	testRealDjango(t, peer, stored, pyFormats[2].must(t, testSecret))
 }
 
 // testRealDjango signs ann in at a Django and lets the app change its session.
 func testRealDjango(t *testing.T, peer *pyPeer, stored string, c Codec) {
 	t.Helper()
 	now := time.Now()
-	d := djangoSignedIn(pySecret, stored)
-	cookies := pyEncode(t, c, d, now)
+	d := djangoSignedIn(testSecret, stored)
+	cookies := mustEncode(t, c, d, now)
 	a := peer.visitOne(t, cookies, "")
 	if a.name() != "ann" {
 		t.Errorf("signed in as %q", a.name())
@@ -111,22 +111,22 @@ func testRealDjango(t *testing.T, peer *pyPeer, stored string, c Codec) {
 		d["text"] = d["text"].(string) + "long "
 	}
 	delete(d, "pi")
-	if diff := cmp.Diff(d, pyDecoded(t, c, a.Set, now)); diff != "" {
+	if diff := cmp.Diff(d, mustDecode(t, c, a.Set, now)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// The other way round, too: what is compressed here.
-	pyWantSession(t, d, peer.visitOne(t, pyEncode(t, c, d, now), ""))
+	pyWantSession(t, d, peer.visitOne(t, mustEncode(t, c, d, now), ""))
 	if a := peer.visitOne(t, a.Set, ""); a.name() != "ann" {
 		t.Errorf("signed in as %q", a.name())
 	}
 
 	for what, hash := range map[string]string{
-		"of another password": DjangoAuthHash(pySecret, stored+"x"),
-		"of another secret":   DjangoAuthHash(pySecret+"x", stored),
+		"of another password": DjangoAuthHash(testSecret, stored+"x"),
+		"of another secret":   DjangoAuthHash(testSecret+"x", stored),
 		"that is missing":     "",
 	} {
 		d["_auth_user_hash"] = hash
-		if a := peer.visitOne(t, pyEncode(t, c, d, now), ""); a.name() != "" {
+		if a := peer.visitOne(t, mustEncode(t, c, d, now), ""); a.name() != "" {
 			t.Errorf("with a hash %s, signed in as %q", what, a.name())
 		}
 	}
@@ -134,23 +134,23 @@ func testRealDjango(t *testing.T, peer *pyPeer, stored string, c Codec) {
 
 // TestRealDjangoWritesTheSame: JSON is the same to the byte.
 func TestRealDjangoWritesTheSame(t *testing.T) {
-	c := pyFormats[2].must(t, pySecret)
+	c := pyFormats[2].must(t, testSecret)
 	peer, _ := startDjangoCookies(t)
-	cookies := pyEncode(t, c, pySample(), time.Now())
+	cookies := mustEncode(t, c, pySample(), time.Now())
 	a := peer.visitOne(t, cookies, "session.modified = True")
 	if got, want := djangoText(t, a.Set["sessionid"]), djangoText(t, cookies["sessionid"]); got != want {
 		t.Errorf("Django writes\n%s\nand this codec\n%s", got, want)
 	}
 	for _, python := range []string{`float("inf")`, `2**63`, `"\ud800"`, `[float("nan")]`} {
-		pyWantForeign(t, c, peer.visitOne(t, cookies, "session['a'] = "+python).Set, time.Now())
+		wantForeign(t, c, peer.visitOne(t, cookies, "session['a'] = "+python).Set, time.Now())
 	}
 }
 
 func djangoText(t *testing.T, value string) string {
 	t.Helper()
-	value, _, _ = pyCutLast(value, ":")
-	payload, _, _ := pyCutLast(value, ":")
-	text, err := pyUnpack(payload)
+	value, _, _ = cutLast(value, ":")
+	payload, _, _ := cutLast(value, ":")
+	text, err := (&pyPacker{}).unpack(payload)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ type ExpressSessionOptions struct {
 // moves the end of a session in Redis: as far as it was from the end when Encode
 // wrote it. Redis alone knows when a session has ended.
 func NewExpressSession(o ExpressSessionOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	err := common.check("connect.sid", 24*time.Hour)
 	if o.Redis == nil {
 		err = errors.Join(err, &adapter.OptionError{Key: "redis", Problem: "missing: the app's own Redis is where its sessions are"})
@@ -84,7 +84,7 @@ func (s *expressSession) Names() []string { return []string{s.cookie} }
 
 // Encode stores a session under a new ID.
 func (s *expressSession) Encode(ctx context.Context, d Data, t Times) (Cookies, error) {
-	if err := nodeRefuse(d, expressOwn); err != nil {
+	if err := jsRefuseInherited(d, expressOwn); err != nil {
 		return nil, err
 	}
 	if _, taken := d["cookie"]; taken {
@@ -104,7 +104,7 @@ func (s *expressSession) Encode(ctx context.Context, d Data, t Times) (Cookies, 
 		"path":           "/",
 	}}
 	maps.Copy(stored, d)
-	text, err := nodeDumps(stored)
+	text, err := marshalJS(stored)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (s *expressSession) Encode(ctx context.Context, d Data, t Times) (Cookies, 
 		return nil, fmt.Errorf("%w: %d bytes of JSON, of which %d are read", ErrTooLarge, len(text), MaxUnpacked)
 	}
 	id := expressID()
-	cookies, err := pyCookie(s.cookie, expressEscape(expressScheme+expressSign(s.keys[0], id)))
+	cookies, err := oneCookie(s.cookie, expressEscape(expressScheme+expressSign(s.keys[0], id)))
 	if err != nil {
 		return nil, err
 	}
@@ -135,19 +135,19 @@ func (s *expressSession) Decode(ctx context.Context, c Cookies, _ Times) (Data, 
 	case err != nil:
 		return nil, fmt.Errorf("reading a session from the app's Redis: %w", err)
 	case len(text) == 0:
-		return nil, pyForeign(errors.New("no session has this ID"))
+		return nil, foreign(errors.New("no session has this ID"))
 	case len(text) > MaxUnpacked:
-		return nil, pyForeign(fmt.Errorf("more than %d bytes of JSON", MaxUnpacked))
+		return nil, foreign(fmt.Errorf("more than %d bytes of JSON", MaxUnpacked))
 	}
-	object, err := nodeLoads(text)
+	object, err := unmarshalJS(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	if _, ok := object["cookie"].(map[string]any); !ok {
-		return nil, pyForeign(errors.New(`stored without "cookie", and so not by express-session`))
+		return nil, foreign(errors.New(`stored without "cookie", and so not by express-session`))
 	}
 	delete(object, "cookie")
-	nodeDrop(object, expressOwn)
+	jsDropInherited(object, expressOwn)
 	return object, nil
 }
 
@@ -165,21 +165,21 @@ func (s *expressSession) End(ctx context.Context, c Cookies) error {
 
 // id follows getcookie. No ID reaches Redis that the app has not signed.
 func (s *expressSession) id(c Cookies) (string, error) {
-	value, err := pyFind(c, s.cookie)
+	value, err := findCookie(c, s.cookie)
 	if err != nil {
 		return "", err
 	}
 	plain, err := url.PathUnescape(value)
 	if err != nil || !utf8.ValidString(plain) || expressEscape(plain) != value {
-		return "", pyForeign(errors.New("not as encodeURIComponent writes it"))
+		return "", foreign(errors.New("not as encodeURIComponent writes it"))
 	}
 	signed, ok := strings.CutPrefix(plain, expressScheme)
-	id, _, dot := pyCutLast(signed, ".")
+	id, _, dot := cutLast(signed, ".")
 	if !ok || !dot || id == "" {
-		return "", pyForeign(errPyUnsigned)
+		return "", foreign(errUnsigned)
 	}
-	if !pyAny(s.keys, func(key []byte) bool { return hmac.Equal([]byte(signed), []byte(expressSign(key, id))) }) {
-		return "", pyForeign(errPyUnsigned)
+	if !anyKey(s.keys, func(key []byte) bool { return hmac.Equal([]byte(signed), []byte(expressSign(key, id))) }) {
+		return "", foreign(errUnsigned)
 	}
 	return id, nil
 }
@@ -188,14 +188,14 @@ func (s *expressSession) id(c Cookies) (string, error) {
 func expressID() string {
 	var b [expressIDBytes]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return pyURL.EncodeToString(b[:])
+	return base64URL.EncodeToString(b[:])
 }
 
 // expressSign follows exports.sign of cookie-signature.
 func expressSign(key []byte, id string) string {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte(id))
-	return id + "." + strings.TrimRight(pyStd.EncodeToString(h.Sum(nil)), "=")
+	return id + "." + strings.TrimRight(base64Std.EncodeToString(h.Sum(nil)), "=")
 }
 
 // expressEscape is encodeURIComponent.

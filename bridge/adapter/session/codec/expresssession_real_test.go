@@ -19,7 +19,7 @@ func startRedis(t *testing.T) *redis.Client {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		pyRequired(t, "redis-server", "redis-server")
+		requireReal(t, "redis-server", "redis-server")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,7 +72,7 @@ type realExpress struct {
 func startExpressSession(t *testing.T) *realExpress {
 	t.Helper()
 	client := startRedis(t)
-	return &realExpress{startNodePeer(t, "express-session", []string{"the new secret", pySecret}, "REDIS_URL=redis://"+client.Options().Addr), client}
+	return &realExpress{startNodePeer(t, "express-session", []string{"the new secret", testSecret}, "REDIS_URL=redis://"+client.Options().Addr), client}
 }
 
 func (r *realExpress) codec(secrets ...string) *expressSession {
@@ -106,10 +106,10 @@ func (r *realExpress) ttl(c *expressSession, cookies Cookies) time.Duration {
 // both ways.
 func TestRealExpressSession(t *testing.T) {
 	app := startExpressSession(t)
-	both, newer, older := app.codec("the new secret", pySecret), app.codec("the new secret"), app.codec(pySecret)
+	both, newer, older := app.codec("the new secret", testSecret), app.codec("the new secret"), app.codec(testSecret)
 	for name, c := range map[string]*expressSession{"first secret": both, "second secret": older} {
 		d := nodeSample() // with Passport's user
-		cookies := pyEncode(t, c, d, time.Now())
+		cookies := mustEncode(t, c, d, time.Now())
 		seen := app.visit(cookies, Data{"views": int64(1), "zoë": "東京"})
 		if seen.user != "ann@example.com" {
 			t.Errorf("%s: the app takes us for %q", name, seen.user)
@@ -119,23 +119,23 @@ func TestRealExpressSession(t *testing.T) {
 		}
 		want := nodeSeenData(d)
 		want["views"], want["zoë"] = int64(1), "東京"
-		if diff := cmp.Diff(want, pyDecoded(t, both, cookies, time.Now())); diff != "" {
+		if diff := cmp.Diff(want, mustDecode(t, both, cookies, time.Now())); diff != "" {
 			t.Errorf("%s: after a change (-want +got):\n%s", name, diff)
 		}
 		// The app says the cookie's new end, and signs with its first secret.
-		if diff := cmp.Diff(want, pyDecoded(t, newer, seen.set, time.Now())); diff != "" {
+		if diff := cmp.Diff(want, mustDecode(t, newer, seen.set, time.Now())); diff != "" {
 			t.Errorf("%s: the app's cookie (-want +got):\n%s", name, diff)
 		}
 	}
-	bad := pyEncode(t, both, Data{"passport": map[string]any{"user": "43"}}, time.Now())
+	bad := mustEncode(t, both, Data{"passport": map[string]any{"user": "43"}}, time.Now())
 	if seen := app.visit(bad, nil); seen.user != "" {
 		t.Errorf("a person that the app does not have: %q", seen.user)
 	}
-	forged := pyEncode(t, app.codec("x"), nodeSample(), time.Now())
+	forged := mustEncode(t, app.codec("x"), nodeSample(), time.Now())
 	if seen := app.visit(forged, nil); seen.user != "" {
 		t.Errorf("with another secret: %q", seen.user)
 	}
-	pyWantForeign(t, both, forged, time.Now())
+	wantForeign(t, both, forged, time.Now())
 }
 
 func TestRealExpressSessionOfTheApp(t *testing.T) {
@@ -145,14 +145,14 @@ func TestRealExpressSessionOfTheApp(t *testing.T) {
 	delete(d, "passport")
 	cookies := app.get(nodeVisit{path: "/express-session/login", change: d}).set
 	d["passport"] = map[string]any{"user": "42"}
-	if diff := cmp.Diff(d, pyDecoded(t, c, cookies, time.Now())); diff != "" {
+	if diff := cmp.Diff(d, mustDecode(t, c, cookies, time.Now())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if ttl := app.ttl(c, cookies); ttl < 23*time.Hour || ttl > 24*time.Hour {
 		t.Errorf("%s are left", ttl)
 	}
 	left := app.get(nodeVisit{path: "/express-session/logout", cookies: cookies})
-	pyWantForeign(t, c, cookies, time.Now())
+	wantForeign(t, c, cookies, time.Now())
 	if len(left.set) > 0 && !maps.Equal(left.set, cookies) {
 		if d, err := c.Decode(t.Context(), left.set, Times{}); err == nil && d["passport"] != nil {
 			t.Errorf("after signing out: %v", d)
@@ -165,7 +165,7 @@ func TestRealExpressSessionEnds(t *testing.T) {
 	c := app.codec("the new secret")
 	d := Data{"passport": map[string]any{"user": "42"}}
 
-	cookies := pyEncode(t, c, d, time.Now()) // for an hour
+	cookies := mustEncode(t, c, d, time.Now()) // for an hour
 	if err := app.redis.Expire(t.Context(), onlyKey(t, app.redis), time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestRealExpressSessionEnds(t *testing.T) {
 	if err := c.End(t.Context(), cookies); err != nil {
 		t.Fatal(err)
 	}
-	pyWantForeign(t, c, cookies, time.Now())
+	wantForeign(t, c, cookies, time.Now())
 	if seen := app.visit(cookies, nil); seen.user != "" {
 		t.Errorf("after its end, the app takes us for %q", seen.user)
 	}
@@ -185,14 +185,14 @@ func TestRealExpressSessionEnds(t *testing.T) {
 	}
 
 	// Redis counts: nothing else says when a session has ended.
-	cookies = pyEncode(t, c, d, time.Now())
-	pyDecoded(t, c, cookies, time.Now())
+	cookies = mustEncode(t, c, d, time.Now())
+	mustDecode(t, c, cookies, time.Now())
 	if err := app.redis.ExpireAt(t.Context(), onlyKey(t, app.redis), time.Now().Add(-time.Second)).Err(); err != nil {
 		t.Fatal(err)
 	}
-	pyWantForeign(t, c, cookies, time.Now())
+	wantForeign(t, c, cookies, time.Now())
 
-	cookies = pyEncode(t, c, d, time.Now())
+	cookies = mustEncode(t, c, d, time.Now())
 	if err := app.redis.Close(); err != nil {
 		t.Fatal(err)
 	}

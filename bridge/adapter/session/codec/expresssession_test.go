@@ -87,7 +87,7 @@ func openExpress(t *testing.T) (*expressSession, *expressStore) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0"})
 	t.Cleanup(func() { _ = client.Close() })
 	client.AddHook(store)
-	c, err := NewExpressSession(ExpressSessionOptions{Secrets: []string{pySecret}, Redis: client})
+	c, err := NewExpressSession(ExpressSessionOptions{Secrets: []string{testSecret}, Redis: client})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,16 +101,16 @@ func TestExpressSessionVector(t *testing.T) {
 	if got := c.naming(id); !maps.Equal(got, vector) {
 		t.Errorf("%v", got)
 	}
-	pyWantForeign(t, c, vector, pyNow) // nothing is stored
+	wantForeign(t, c, vector, testNow) // nothing is stored
 	store.text["sess:"+id] = `{"cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"},"passport":{"user":"42"}}`
-	if diff := cmp.Diff(Data{"passport": map[string]any{"user": "42"}}, pyDecoded(t, c, vector, pyNow)); diff != "" {
+	if diff := cmp.Diff(Data{"passport": map[string]any{"user": "42"}}, mustDecode(t, c, vector, testNow)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestExpressSessionIsStored(t *testing.T) {
 	c, store := openExpress(t)
-	now := pyNow.Add(123400 * time.Microsecond)
+	now := testNow.Add(123400 * time.Microsecond)
 	for _, test := range []struct {
 		expires time.Time
 		ttl     time.Duration
@@ -136,7 +136,7 @@ func TestExpressSessionIsStored(t *testing.T) {
 				t.Errorf("key %q", key)
 			}
 		}
-		if again := pyEncode(t, c, Data{}, now); maps.Equal(again, cookies) {
+		if again := mustEncode(t, c, Data{}, now); maps.Equal(again, cookies) {
 			t.Error("two sessions have one ID")
 		}
 	}
@@ -159,14 +159,14 @@ func TestExpressCookieSpellings(t *testing.T) {
 	const text = `{"cookie":{}}`
 	signed := expressSign(c.keys[0], "an id (of ~ours'*!)")
 	store.text["sess:an id (of ~ours'*!)"] = text
-	pyDecoded(t, c, c.naming("an id (of ~ours'*!)"), pyNow)
+	mustDecode(t, c, c.naming("an id (of ~ours'*!)"), testNow)
 	store.text["sess:"], store.text["sess:.x"], store.text["sess:x.y"], store.text["sess:\xff"] = text, text, text, text
-	pyDecoded(t, c, c.naming("x.y"), pyNow)
+	mustDecode(t, c, c.naming("x.y"), testNow)
 	for _, value := range []string{
 		signed, "s:" + signed, "j:" + signed, expressEscape("s:" + signed[1:]), expressEscape("S:" + signed), expressEscape("s:s:" + signed),
 		c.naming("")[c.cookie], "s%3A", "s%3A.", "s%", "s%3", "s%3Ax.%ff", "%73" + c.naming("x.y")[c.cookie][1:], expressEscape("s:" + expressSign(c.keys[0], "\xff")),
 	} {
-		pyWantForeign(t, c, Cookies{c.cookie: value}, pyNow)
+		wantForeign(t, c, Cookies{c.cookie: value}, testNow)
 	}
 }
 
@@ -175,30 +175,30 @@ func TestExpressStoredByOthers(t *testing.T) {
 	c, store := openExpress(t)
 	for _, text := range []string{`{}`, `{"cookie":null}`, `{"cookie":"x"}`, `{"cookie":1}`, `{"cookie":[]}`, `{"cookie":{}}` + string(make([]byte, MaxUnpacked))} {
 		store.text["sess:x"] = text
-		pyWantForeign(t, c, c.naming("x"), pyNow)
+		wantForeign(t, c, c.naming("x"), testNow)
 	}
-	store.text["sess:x"] = `{"cookie":{},"a":"` + pyNoise(MaxUnpacked-20) + `"}`
-	pyDecoded(t, c, c.naming("x"), pyNow)
-	store.text["sess:x"] = `{"cookie":{},"a":"` + pyNoise(MaxUnpacked-19) + `"}`
-	pyWantForeign(t, c, c.naming("x"), pyNow)
+	store.text["sess:x"] = `{"cookie":{},"a":"` + noise(MaxUnpacked-20) + `"}`
+	mustDecode(t, c, c.naming("x"), testNow)
+	store.text["sess:x"] = `{"cookie":{},"a":"` + noise(MaxUnpacked-19) + `"}`
+	wantForeign(t, c, c.naming("x"), testNow)
 }
 
 // TestExpressStoreFails: that a session cannot be read does not say that it is none.
 func TestExpressStoreFails(t *testing.T) {
 	c, store := openExpress(t)
-	cookies := pyEncode(t, c, Data{}, pyNow)
+	cookies := mustEncode(t, c, Data{}, testNow)
 	store.err = errors.New("away")
 	if d, err := c.Decode(t.Context(), cookies, Times{}); d != nil || errors.Is(err, ErrForeign) || !errors.Is(err, store.err) {
 		t.Errorf("Decode: %v, %v", d, err)
 	}
-	if c, err := c.Encode(t.Context(), Data{}, Times{Now: pyNow}); c != nil || !errors.Is(err, store.err) {
+	if c, err := c.Encode(t.Context(), Data{}, Times{Now: testNow}); c != nil || !errors.Is(err, store.err) {
 		t.Errorf("Encode: %v, %v", c, err)
 	}
 	if err := c.End(t.Context(), cookies); !errors.Is(err, store.err) {
 		t.Errorf("End: %v", err)
 	}
 	// What is not signed never reaches the store.
-	pyWantForeign(t, c, Cookies{"connect.sid": "s%3Ax.y"}, pyNow)
+	wantForeign(t, c, Cookies{"connect.sid": "s%3Ax.y"}, testNow)
 	if err := c.End(t.Context(), Cookies{"connect.sid": "s%3Ax.y"}); err != nil {
 		t.Errorf("End: %v", err)
 	}

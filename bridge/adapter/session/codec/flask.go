@@ -34,7 +34,7 @@ type FlaskOptions struct {
 // Stamps that Encode writes are ten seconds old, and Decode takes those that are up
 // to ten seconds of the future: the clock that counts is the app's.
 func NewFlask(o FlaskOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	if err := common.check("session", 31*24*time.Hour); err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (f *flask) Names() []string { return []string{f.cookie} }
 
 // Encode signs a session that is made now.
 func (f *flask) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
-	text, err := pyDumps(flaskTag(map[string]any(d), 1), pyCompact)
+	text, err := marshalJSON(flaskTag(map[string]any(d), 1), jsonCompact)
 	if err != nil {
 		return nil, err
 	}
@@ -67,33 +67,33 @@ func (f *flask) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pyCookie(f.cookie, value)
+	return oneCookie(f.cookie, value)
 }
 
 // Decode reads what open_session would give the app.
 func (f *flask) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
-	value, err := pyFind(c, f.cookie)
+	value, err := findCookie(c, f.cookie)
 	if err != nil {
 		return nil, err
 	}
 	payload, err := f.signer.unsign(value, t.Now)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	text, err := pyUnpack(payload)
+	text, err := f.packer.unpack(payload)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	raw, err := pyLoads(text)
+	raw, err := unmarshalJSON(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	if key, _, ok := flaskOnly(raw); ok && key != flaskDict && flaskKnows(key) {
-		return nil, pyForeign(errors.New("a tagged value, but not a session"))
+		return nil, foreign(errors.New("a tagged value, but not a session"))
 	}
 	d, err := flaskUntag(raw)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	return Data(d.(map[string]any)), nil
 }
@@ -105,7 +105,7 @@ const flaskDict = " di"
 // flaskTag escapes the objects that would be taken for tagged values, including
 // those of tags that an app added, which by convention start with a space.
 func flaskTag(v any, depth int) any {
-	if depth > MaxDepth { // pyDumps refuses it
+	if depth > MaxDepth { // marshalJSON refuses it
 		return v
 	}
 	switch v := v.(type) {
@@ -196,7 +196,7 @@ func flaskValid(key string, v any) bool {
 		_, ok := v.([]any)
 		return ok
 	case " b": // bytes
-		_, err := pyDecode(pyStd, text)
+		_, err := decodeBase64(base64Std, text)
 		return isText && err == nil
 	case " u": // UUID.hex
 		return isText && len(text) == 32 && strings.Trim(text, "0123456789abcdef") == ""

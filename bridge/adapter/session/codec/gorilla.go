@@ -51,7 +51,7 @@ type GorillaOptions struct {
 //
 // A time stamp of the future is as good as one of now, as in the library.
 func NewGorilla(o GorillaOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	errs := []error{common.check("", 30*24*time.Hour)}
 	problem := func(key, text string) {
 		errs = append(errs, &adapter.OptionError{Key: key, Problem: text})
@@ -118,7 +118,7 @@ func (g *gorilla) Names() []string { return []string{g.cookie} }
 func (g *gorilla) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 	var values any
 	if g.json {
-		text, err := pyDumps(d, pyCompact)
+		text, err := marshalJSON(d, jsonCompact)
 		if err != nil {
 			return nil, err
 		}
@@ -136,21 +136,21 @@ func (g *gorilla) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 	if value, err = g.keys[0].stamp(g.cookie, value, t.Now); err != nil {
 		return nil, err
 	}
-	return pyCookie(g.cookie, value)
+	return oneCookie(g.cookie, value)
 }
 
 // Decode reads what CookieStore would give the app.
 func (g *gorilla) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
-	value, err := pyFind(c, g.cookie)
+	value, err := findCookie(c, g.cookie)
 	if err != nil {
 		return nil, err
 	}
 	if len(value) > maxCookie { // SecureCookie.maxLength, which is of the value alone
-		return nil, pyForeign(fmt.Errorf("more than %d bytes", maxCookie))
+		return nil, foreign(fmt.Errorf("more than %d bytes", maxCookie))
 	}
-	raw, err := pyDecode(gorillaBase64, value)
+	raw, err := decodeBase64(gorillaBase64, value)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	for _, key := range g.keys {
 		var d Data
@@ -162,7 +162,7 @@ func (g *gorilla) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
 		}
 		return d, nil
 	}
-	return nil, pyForeign(err)
+	return nil, foreign(err)
 }
 
 // decode is securecookie.DecodeMulti's step, with a target of its own for each key:
@@ -171,9 +171,9 @@ func (g *gorilla) decode(key gorillaKey, value string) (Data, error) {
 	if g.json {
 		var text json.RawMessage
 		if err := key.Decode(g.cookie, value, &text); err != nil {
-			return nil, errPyUnsigned
+			return nil, errUnsigned
 		}
-		return pyLoads(text)
+		return unmarshalJSON(text)
 	}
 	var values map[any]any
 	if err := key.Decode(g.cookie, value, &values); err != nil {
@@ -188,10 +188,10 @@ func (g *gorilla) fresh(raw []byte, now time.Time) error {
 	digits, _, _ := bytes.Cut(raw, []byte("|"))
 	stamp, err := strconv.ParseInt(string(digits), 10, 64)
 	if err != nil {
-		return pyForeign(errPyStamp)
+		return foreign(errStamp)
 	}
 	if stamp < now.Unix()-g.maxAge {
-		return pyForeign(errPyExpired)
+		return foreign(errExpired)
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ var gorillaBase64 = base64.URLEncoding.Strict()
 // stamp gives a cookie that the library has just written the time that it shall be
 // of: "time|payload|MAC of name|time|payload".
 func (k gorillaKey) stamp(name, value string, now time.Time) (string, error) {
-	raw, err := pyDecode(gorillaBase64, value)
+	raw, err := decodeBase64(gorillaBase64, value)
 	parts := bytes.SplitN(raw, []byte("|"), 3)
 	if err != nil || len(parts) != 3 {
 		return "", errors.New("securecookie writes another format")

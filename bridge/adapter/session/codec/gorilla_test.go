@@ -27,7 +27,7 @@ func gorillaInner(c Codec, text []byte) Cookies {
 	if err != nil {
 		panic(err)
 	}
-	if value, err = g.keys[0].stamp(g.cookie, value, webNow); err != nil {
+	if value, err = g.keys[0].stamp(g.cookie, value, testNow); err != nil {
 		panic(err)
 	}
 	return Cookies{g.cookie: value}
@@ -59,10 +59,10 @@ func TestGorillaVectors(t *testing.T) {
 		t.Run(test.serializer, func(t *testing.T) {
 			c := newGorilla(t, GorillaOptions{Cookie: test.cookie, Serializer: test.serializer})
 			d := Data{"user": "alice"}
-			if diff := cmp.Diff(Cookies{test.cookie: test.value}, webEncode(t, c, d, webNow)); diff != "" {
+			if diff := cmp.Diff(Cookies{test.cookie: test.value}, mustEncode(t, c, d, testNow)); diff != "" {
 				t.Errorf("written (-want +got):\n%s", diff)
 			}
-			got, err := c.Decode(t.Context(), Cookies{test.cookie: test.value}, Times{Now: webNow})
+			got, err := c.Decode(t.Context(), Cookies{test.cookie: test.value}, Times{Now: testNow})
 			if diff := cmp.Diff(d, got); err != nil || diff != "" {
 				t.Errorf("read: %v\n%s", err, diff)
 			}
@@ -77,13 +77,13 @@ func TestGorillaExpiry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newGorilla(t, GorillaOptions{Cookie: "app", MaxAge: test.set})
-			cookies := webEncode(t, c, Data{"user": "alice"}, webNow)
+			cookies := mustEncode(t, c, Data{"user": "alice"}, testNow)
 			for _, age := range []time.Duration{-time.Hour, 0, test.holds} {
-				if _, err := c.Decode(t.Context(), cookies, Times{Now: webNow.Add(age)}); err != nil {
+				if _, err := c.Decode(t.Context(), cookies, Times{Now: testNow.Add(age)}); err != nil {
 					t.Errorf("%s old: %v", age, err)
 				}
 			}
-			webForeign(t, c, cookies, webNow.Add(test.holds+time.Second))
+			wantForeign(t, c, cookies, testNow.Add(test.holds+time.Second))
 		})
 	}
 }
@@ -161,7 +161,7 @@ func TestGorillaRealCookieStore(t *testing.T) {
 				"zoë": "東京", "pi": 3.5, "yes": true, "mixed": []any{int64(1), "a"}, "none": []any{},
 			}
 			now := time.Now()
-			cookies := webEncode(t, c, d, now)
+			cookies := mustEncode(t, c, d, now)
 			status, body, _ := gorillaVisit(t, server, "/", cookies)
 			if want := `{"flashes":["hello"],"roles":["admin","dev"],"user":42}`; status != 200 || body != want {
 				t.Errorf("the app says %d %s, want %s", status, body, want)
@@ -186,11 +186,11 @@ func TestGorillaRealCookieStore(t *testing.T) {
 			}
 
 			other := newGorilla(t, GorillaOptions{Cookie: "app-session", Secrets: []string{strings.Repeat("x", 32)}})
-			if status, body, _ := gorillaVisit(t, server, "/", webEncode(t, other, d, now)); status != http.StatusUnauthorized {
+			if status, body, _ := gorillaVisit(t, server, "/", mustEncode(t, other, d, now)); status != http.StatusUnauthorized {
 				t.Errorf("another secret: %d %s", status, body)
 			}
 			renamed := newGorilla(t, GorillaOptions{Cookie: "other", BlockKeys: []string{block}})
-			value := webEncode(t, renamed, d, now)["other"]
+			value := mustEncode(t, renamed, d, now)["other"]
 			if status, body, _ := gorillaVisit(t, server, "/", Cookies{"app-session": value}); status != http.StatusUnauthorized {
 				t.Errorf("another name: %d %s", status, body)
 			}
@@ -206,7 +206,7 @@ func TestGorillaMaxAgeIsTheStores(t *testing.T) {
 	c := newGorilla(t, GorillaOptions{Cookie: "app-session", MaxAge: time.Hour})
 	now := time.Now()
 	for age, want := range map[time.Duration]int{0: 200, 59 * time.Minute: 200, 61 * time.Minute: 401, -time.Hour: 200} {
-		cookies := webEncode(t, c, Data{"user_id": int64(42)}, now.Add(-age))
+		cookies := mustEncode(t, c, Data{"user_id": int64(42)}, now.Add(-age))
 		status, body, _ := gorillaVisit(t, server, "/", cookies)
 		_, err := c.Decode(t.Context(), cookies, Times{Now: now})
 		if status != want || (err == nil) != (want == 200) {
@@ -223,8 +223,8 @@ func TestGorillaRotationInTheApp(t *testing.T) {
 	})
 	now := time.Now()
 	d := Data{"user_id": int64(42)}
-	before := webEncode(t, newGorilla(t, GorillaOptions{Cookie: "app-session", Secrets: []string{old}}), d, now)
-	for _, cookies := range []Cookies{before, webEncode(t, c, d, now)} {
+	before := mustEncode(t, newGorilla(t, GorillaOptions{Cookie: "app-session", Secrets: []string{old}}), d, now)
+	for _, cookies := range []Cookies{before, mustEncode(t, c, d, now)} {
 		got, err := c.Decode(t.Context(), cookies, Times{Now: now})
 		if diff := cmp.Diff(d, got); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
@@ -249,7 +249,7 @@ func TestGorillaRealJSONEncoder(t *testing.T) {
 	d := Data{"user": "Zoë <&> 東京", "id": int64(1<<53 + 1), "nested": map[string]any{"a": []any{nil, true, 1.5}}, "_ssobridge": "1.bWFj"}
 	now := time.Now()
 	var got session
-	if err := library.Decode("app", webEncode(t, c, d, now)["app"], &got); err != nil {
+	if err := library.Decode("app", mustEncode(t, c, d, now)["app"], &got); err != nil {
 		t.Fatal(err)
 	}
 	want := session{"Zoë <&> 東京", 1<<53 + 1, map[string]any{"a": []any{nil, true, 1.5}}, "1.bWFj"}
@@ -286,7 +286,7 @@ func TestGorillaForeignValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(name, func(t *testing.T) { webForeign(t, c, gorillaInner(c, text), webNow) })
+		t.Run(name, func(t *testing.T) { wantForeign(t, c, gorillaInner(c, text), testNow) })
 	}
 	for name, v := range map[string]any{
 		"number as key": map[any]any{1: "a"}, "not a session": "text", "other map": map[string]string{"a": "b"}, "key not UTF-8": map[any]any{"\xff": 1},
@@ -295,10 +295,10 @@ func TestGorillaForeignValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(name, func(t *testing.T) { webForeign(t, c, gorillaInner(c, text), webNow) })
+		t.Run(name, func(t *testing.T) { wantForeign(t, c, gorillaInner(c, text), testNow) })
 	}
 	for name, text := range map[string][]byte{"type that is not registered": unknown, "empty": {}, "no gob": []byte("\x01\xff")} {
-		t.Run(name, func(t *testing.T) { webForeign(t, c, gorillaInner(c, text), webNow) })
+		t.Run(name, func(t *testing.T) { wantForeign(t, c, gorillaInner(c, text), testNow) })
 	}
 }
 
@@ -307,7 +307,7 @@ func TestGorillaUnwritableWithGob(t *testing.T) {
 	for name, v := range map[string]any{
 		"null": nil, "object": map[string]any{"a": "b"}, "null in a list": []any{nil}, "object in a list": []any{map[string]any{}},
 	} {
-		if cookies, err := c.Encode(t.Context(), Data{"v": v}, Times{Now: webNow}); err == nil || !strings.Contains(err.Error(), `"v"`) {
+		if cookies, err := c.Encode(t.Context(), Data{"v": v}, Times{Now: testNow}); err == nil || !strings.Contains(err.Error(), `"v"`) {
 			t.Errorf("%s: %q, %v", name, cookies, err)
 		}
 	}
@@ -336,7 +336,7 @@ func TestGorillaPairsThatShareAHashKey(t *testing.T) {
 	all := newGorilla(t, GorillaOptions{Cookie: "app", Secrets: secrets, BlockKeys: keys})
 	for _, key := range keys {
 		one := newGorilla(t, GorillaOptions{Cookie: "app", BlockKeys: []string{key}})
-		got, err := all.Decode(t.Context(), webEncode(t, one, d, webNow), Times{Now: webNow})
+		got, err := all.Decode(t.Context(), mustEncode(t, one, d, testNow), Times{Now: testNow})
 		if diff := cmp.Diff(d, got); err != nil || diff != "" {
 			t.Errorf("%q: %v\n%s", key, err, diff)
 		}

@@ -54,7 +54,7 @@ type LaravelOptions struct {
 //
 // Encode adds the _token that Laravel gives every session, against forged requests.
 func NewLaravel(o LaravelOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	errs := []error{common.check("laravel_session", 2*time.Hour)}
 	if strings.Contains(common.cookie, ".") {
 		errs = append(errs, &adapter.OptionError{Key: "cookie", Problem: `has a ".", which PHP replaces by "_" in what it reads`})
@@ -118,11 +118,11 @@ func (l *laravel) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 		return nil, fmt.Errorf("wrapping a session: %w", err)
 	}
 	id := laravelRandom()
-	cookies, err := pyCookie(id, l.seal(id, session))
+	cookies, err := oneCookie(id, l.seal(id, session))
 	if err != nil {
 		return nil, err
 	}
-	named, err := pyCookie(l.cookie, l.seal(l.cookie, []byte(id)))
+	named, err := oneCookie(l.cookie, l.seal(l.cookie, []byte(id)))
 	maps.Copy(cookies, named)
 	return cookies, err
 }
@@ -135,7 +135,7 @@ func (l *laravel) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
 		return nil, err
 	}
 	if !laravelIsID(string(id)) {
-		return nil, pyForeign(errors.New("not the ID of a session"))
+		return nil, foreign(errors.New("not the ID of a session"))
 	}
 	text, err := l.open(c, string(id))
 	if err != nil {
@@ -143,14 +143,14 @@ func (l *laravel) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
 	}
 	session := laravelSession{Expires: -1}
 	if json.Unmarshal(text, &session, json.RejectUnknownMembers(true)) != nil {
-		return nil, pyForeign(errors.New("not what CookieSessionHandler writes"))
+		return nil, foreign(errors.New("not what CookieSessionHandler writes"))
 	}
 	if t.Now.Unix() > session.Expires {
-		return nil, pyForeign(errors.New("the session has ended"))
+		return nil, foreign(errors.New("the session has ended"))
 	}
 	d, err := l.load(session.Data)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	return d, nil
 }
@@ -160,7 +160,7 @@ func (l *laravel) store(attributes map[string]any) (string, error) {
 	var text []byte
 	var err error
 	if l.json {
-		text, err = pyDumps(attributes, pyCompact)
+		text, err = marshalJSON(attributes, jsonCompact)
 	} else {
 		text, err = phpSerialize(attributes)
 	}
@@ -182,7 +182,7 @@ func (l *laravel) load(data string) (Data, error) {
 		}
 	}
 	if l.json {
-		return pyLoads([]byte(data))
+		return unmarshalJSON([]byte(data))
 	}
 	return phpUnserialize([]byte(data))
 }
@@ -194,21 +194,21 @@ func (l *laravel) seal(name string, value []byte) string {
 
 // open is EncryptCookies::decrypt for one cookie.
 func (l *laravel) open(c Cookies, name string) ([]byte, error) {
-	value, err := pyFind(c, name)
+	value, err := findCookie(c, name)
 	if err != nil {
 		return nil, err
 	}
 	text, err := base64Unescape(value)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	plain, key, err := l.crypt.open(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	prefix := laravelPrefix(name, key)
 	if len(plain) < len(prefix) || !hmac.Equal(plain[:len(prefix)], []byte(prefix)) {
-		return nil, pyForeign(errors.New("another cookie's value"))
+		return nil, foreign(errors.New("another cookie's value"))
 	}
 	return plain[len(prefix):], nil
 }

@@ -96,21 +96,21 @@ func (c laravelCrypt) seal(plain []byte) string {
 		iv := make([]byte, key.aead.NonceSize())
 		_, _ = rand.Read(iv) // never fails, by its contract
 		sealed := key.aead.Seal(nil, iv, plain, nil)
-		p.IV = pyStd.EncodeToString(iv)
-		p.Value = pyStd.EncodeToString(sealed[:len(plain)])
-		p.Tag = pyStd.EncodeToString(sealed[len(plain):])
+		p.IV = base64Std.EncodeToString(iv)
+		p.Value = base64Std.EncodeToString(sealed[:len(plain)])
+		p.Tag = base64Std.EncodeToString(sealed[len(plain):])
 	} else {
 		iv := make([]byte, aes.BlockSize)
 		_, _ = rand.Read(iv) // never fails, by its contract
 		padding := aes.BlockSize - len(plain)%aes.BlockSize
 		text := slices.Concat(plain, bytes.Repeat([]byte{byte(padding)}, padding))
 		cipher.NewCBCEncrypter(key.block, iv).CryptBlocks(text, text)
-		p.IV = pyStd.EncodeToString(iv)
-		p.Value = pyStd.EncodeToString(text)
+		p.IV = base64Std.EncodeToString(iv)
+		p.Value = base64Std.EncodeToString(text)
 		p.MAC = key.mac(p)
 	}
 	text, _ := json.Marshal(p) // of four ASCII strings
-	return pyStd.EncodeToString(text)
+	return base64Std.EncodeToString(text)
 }
 
 // mac is Encrypter::hash.
@@ -123,7 +123,7 @@ func (k laravelKey) mac(p laravelPayload) string {
 // open returns what text holds, with the key that it is encrypted with.
 func (c laravelCrypt) open(text string) ([]byte, laravelKey, error) {
 	var p laravelPayload
-	b, err := pyDecode(pyStd, text)
+	b, err := decodeBase64(base64Std, text)
 	if err != nil {
 		return nil, laravelKey{}, err
 	}
@@ -146,11 +146,11 @@ func (k laravelKey) open(p laravelPayload) ([]byte, error) {
 	if p.Tag != "" || !hmac.Equal([]byte(k.mac(p)), []byte(p.MAC)) {
 		return nil, errLaravelPayload
 	}
-	iv, err := pyDecode(pyStd, p.IV)
+	iv, err := decodeBase64(base64Std, p.IV)
 	if err != nil || len(iv) != aes.BlockSize {
 		return nil, errLaravelPayload
 	}
-	text, err := pyDecode(pyStd, p.Value)
+	text, err := decodeBase64(base64Std, p.Value)
 	if err != nil || len(text) == 0 || len(text)%aes.BlockSize != 0 {
 		return nil, errLaravelPayload
 	}
@@ -164,15 +164,15 @@ func (k laravelKey) open(p laravelPayload) ([]byte, error) {
 }
 
 func (k laravelKey) openGCM(p laravelPayload) ([]byte, error) {
-	iv, err := pyDecode(pyStd, p.IV)
+	iv, err := decodeBase64(base64Std, p.IV)
 	if err != nil || len(iv) != k.aead.NonceSize() || p.MAC != "" {
 		return nil, errLaravelPayload
 	}
-	text, err := pyDecode(pyStd, p.Value)
+	text, err := decodeBase64(base64Std, p.Value)
 	if err != nil {
 		return nil, err
 	}
-	tag, err := pyDecode(pyStd, p.Tag)
+	tag, err := decodeBase64(base64Std, p.Tag)
 	if err != nil || len(tag) != k.aead.Overhead() { // or else there is a second way to write it
 		return nil, errLaravelPayload
 	}

@@ -43,7 +43,7 @@ func laravelFlash(d Data) Data {
 	return d
 }
 
-// TestLaravelVectors reads what Laravel itself wrote, at webNow and for an hour.
+// TestLaravelVectors reads what Laravel itself wrote, at testNow and for an hour.
 func TestLaravelVectors(t *testing.T) {
 	text, err := os.ReadFile("testdata/php/vectors.json")
 	if err != nil {
@@ -61,11 +61,11 @@ func TestLaravelVectors(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.By+" "+v.Cipher, func(t *testing.T) {
 			c := newLaravel(t, LaravelOptions{Secrets: []string{v.Secret}, Cipher: v.Cipher, Encrypt: v.Encrypt})
-			if diff := cmp.Diff(laravelFlash(laravelSignedIn()), f.decode(t, c, v.Cookies, webNow.Add(time.Hour))); diff != "" {
+			if diff := cmp.Diff(laravelFlash(laravelSignedIn()), f.decode(t, c, v.Cookies, testNow.Add(time.Hour))); diff != "" {
 				t.Error(diff)
 			}
-			webForeign(t, c, v.Cookies, webNow.Add(time.Hour+time.Second))
-			webForeign(t, newLaravel(t, LaravelOptions{Secrets: []string{v.Secret}, Cipher: v.Cipher, Encrypt: !v.Encrypt}), v.Cookies, webNow)
+			wantForeign(t, c, v.Cookies, testNow.Add(time.Hour+time.Second))
+			wantForeign(t, newLaravel(t, LaravelOptions{Secrets: []string{v.Secret}, Cipher: v.Cipher, Encrypt: !v.Encrypt}), v.Cookies, testNow)
 		})
 	}
 }
@@ -76,19 +76,19 @@ func TestLaravelExpiry(t *testing.T) {
 		expires time.Time
 		want    time.Time
 	}{
-		"as told":            {0, webNow.Add(time.Minute), webNow.Add(time.Minute)},
-		"as told, not asked": {time.Hour, webNow.Add(time.Minute), webNow.Add(time.Minute)},
-		"as set":             {time.Hour, time.Time{}, webNow.Add(time.Hour)},
-		"by default":         {0, time.Time{}, webNow.Add(2 * time.Hour)},
+		"as told":            {0, testNow.Add(time.Minute), testNow.Add(time.Minute)},
+		"as told, not asked": {time.Hour, testNow.Add(time.Minute), testNow.Add(time.Minute)},
+		"as set":             {time.Hour, time.Time{}, testNow.Add(time.Hour)},
+		"by default":         {0, time.Time{}, testNow.Add(2 * time.Hour)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newLaravel(t, LaravelOptions{MaxAge: test.maxAge})
-			cookies, err := c.Encode(t.Context(), Data{"a": "b"}, Times{Now: webNow, Expires: test.expires})
+			cookies, err := c.Encode(t.Context(), Data{"a": "b"}, Times{Now: testNow, Expires: test.expires})
 			if err != nil {
 				t.Fatal(err)
 			}
 			laravelFormat("", LaravelOptions{}).decode(t, c, cookies, test.want)
-			webForeign(t, c, cookies, test.want.Add(time.Second))
+			wantForeign(t, c, cookies, test.want.Add(time.Second))
 		})
 	}
 }
@@ -118,7 +118,7 @@ func TestLaravelAttacksWithTheRightSecret(t *testing.T) {
 		return Cookies{laravelCookie: l.seal(laravelCookie, []byte(id)), id: l.seal(id, []byte(session))}
 	}
 	const whole = `{"data":"a:1:{s:1:\"a\";N;}","expires":1700000000}`
-	if _, err := c.Decode(t.Context(), with(id, whole), Times{Now: webNow}); err != nil {
+	if _, err := c.Decode(t.Context(), with(id, whole), Times{Now: testNow}); err != nil {
 		t.Fatal(err)
 	}
 	swapped := with(id, whole)
@@ -150,14 +150,14 @@ func TestLaravelAttacksWithTheRightSecret(t *testing.T) {
 		"only the ID":              {laravelCookie: with(id, whole)[laravelCookie]},
 		"data without a prefix":    {laravelCookie: with(id, whole)[laravelCookie], id: base64Escape(l.crypt.seal([]byte(whole)))},
 	} {
-		t.Run(name, func(t *testing.T) { webForeign(t, c, cookies, webNow) })
+		t.Run(name, func(t *testing.T) { wantForeign(t, c, cookies, testNow) })
 	}
 	many := with(id, whole)
 	for i := range 100 {
 		name := strings.Repeat(string(rune('A'+i%26)), 39) + string(rune('0'+i%10))
 		many[name] = l.seal(name, []byte(whole))
 	}
-	if _, err := c.Decode(t.Context(), many, Times{Now: webNow}); err != nil {
+	if _, err := c.Decode(t.Context(), many, Times{Now: testNow}); err != nil {
 		t.Errorf("beside cookies of earlier sessions: %v", err)
 	}
 }
@@ -166,7 +166,7 @@ func TestLaravelOneTextPerPayload(t *testing.T) {
 	change := func(t *testing.T, text string, with func(p *laravelPayload)) string {
 		t.Helper()
 		var p laravelPayload
-		b, err := pyDecode(pyStd, text)
+		b, err := decodeBase64(base64Std, text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestLaravelOneTextPerPayload(t *testing.T) {
 		if b, err = json.Marshal(p); err != nil {
 			t.Fatal(err)
 		}
-		return pyStd.EncodeToString(b)
+		return base64Std.EncodeToString(b)
 	}
 	for name, test := range map[string]struct {
 		cipher string
@@ -189,9 +189,9 @@ func TestLaravelOneTextPerPayload(t *testing.T) {
 		"GCM with a MAC":     {"AES-256-GCM", func(p *laravelPayload) { p.MAC = "0" }},
 		"GCM without a tag":  {"AES-256-GCM", func(p *laravelPayload) { p.Tag = "" }},
 		"GCM, text in the tag": {"AES-256-GCM", func(p *laravelPayload) {
-			text, _ := pyDecode(pyStd, p.Value)
-			tag, _ := pyDecode(pyStd, p.Tag)
-			p.Value, p.Tag = pyStd.EncodeToString(text[:4]), pyStd.EncodeToString(append(text[4:], tag...))
+			text, _ := decodeBase64(base64Std, p.Value)
+			tag, _ := decodeBase64(base64Std, p.Tag)
+			p.Value, p.Tag = base64Std.EncodeToString(text[:4]), base64Std.EncodeToString(append(text[4:], tag...))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestLaravelReal(t *testing.T) {
 	autoload := stdcmp.Or(os.Getenv("SSOBRIDGE_LARAVEL"), "/usr/share/php/Illuminate/autoload.php")
 	_, err := os.Stat(autoload)
 	if _, noPHP := exec.LookPath("php"); err != nil || noPHP != nil {
-		pyRequired(t, "PHP with Laravel", "php-cli php-laravel-framework")
+		requireReal(t, "PHP with Laravel", "php-cli php-laravel-framework")
 	}
 	peer := startLinePeer(t, "testdata/php", "php", "laravel_peer.php", autoload)
 	var hello struct {
@@ -261,7 +261,7 @@ func laravelRealCases(t *testing.T, peer *linePeer, o LaravelOptions) {
 	if o.Cipher == "" {
 		o.Cipher = "AES-256-CBC"
 	}
-	visit := func(t *testing.T, cookies Cookies, asked laravelAsked) pyAnswer {
+	visit := func(t *testing.T, cookies Cookies, asked laravelAsked) peerAnswer {
 		t.Helper()
 		if asked.Cookie == "" {
 			asked.Cookie = laravelCookie
@@ -270,14 +270,14 @@ func laravelRealCases(t *testing.T, peer *linePeer, o LaravelOptions) {
 			asked.Secret = o.Secrets[0]
 		}
 		if asked.Now == 0 {
-			asked.Now = webNow.Unix()
+			asked.Now = testNow.Unix()
 		}
 		if asked.Lifetime == 0 {
 			asked.Lifetime = 120
 		}
-		asked.Header, asked.Cipher, asked.Encrypt = webHeader(cookies), o.Cipher, o.Encrypt
+		asked.Header, asked.Cipher, asked.Encrypt = cookieHeader(cookies), o.Cipher, o.Encrypt
 		asked.Serialization = stdcmp.Or(o.Serialization, "php")
-		var answer pyAnswer
+		var answer peerAnswer
 		peer.ask(t, asked, &answer)
 		return answer
 	}
@@ -291,14 +291,14 @@ func laravelRealCases(t *testing.T, peer *linePeer, o LaravelOptions) {
 	if o.Serialization == "json" { // of PHP, which writes no object without members, and no point
 		sample = Data{laravelLogin: int64(42), "cart": map[string]any{"n": 2.5, "z": nil, "t": "Zoë <&>"}, "roles": []any{"a"}}
 	}
-	ours := webEncode(t, c, sample, webNow)
+	ours := mustEncode(t, c, sample, testNow)
 
 	t.Run("the app reads ours", func(t *testing.T) {
 		answer := visit(t, ours, laravelAsked{})
 		if answer.name() != "42" {
 			t.Errorf("the app takes the person for %q", answer.name())
 		}
-		d, err := c.Decode(t.Context(), ours, Times{Now: webNow})
+		d, err := c.Decode(t.Context(), ours, Times{Now: testNow})
 		if diff := cmp.Diff(d, answer.data(t)); err != nil || diff != "" {
 			t.Errorf("%v (-given +seen by the app):\n%s", err, diff)
 		}
@@ -312,13 +312,13 @@ func laravelRealCases(t *testing.T, peer *linePeer, o LaravelOptions) {
 		want := laravelFlash(sample)
 		want["list"] = []any{int64(1), 2.5, nil, map[string]any{"a": "é & <", "5": true}}
 		delete(want, "roles")
-		if diff := cmp.Diff(want, f.decode(t, c, answer.Set, webNow)); diff != "" {
+		if diff := cmp.Diff(want, f.decode(t, c, answer.Set, testNow)); diff != "" {
 			t.Error(diff)
 		}
 	})
 	t.Run("we read the app's own", func(t *testing.T) {
 		answer := visit(t, nil, laravelAsked{Change: `$guard->loginUsingId(7); $session->flash('status', 'saved');`})
-		d := f.decode(t, c, answer.Set, webNow)
+		d := f.decode(t, c, answer.Set, testNow)
 		if d[laravelLogin] != int64(7) || d["status"] != "saved" {
 			t.Errorf("%v", d)
 		}
@@ -330,24 +330,24 @@ func laravelRealCases(t *testing.T, peer *linePeer, o LaravelOptions) {
 		}
 		all := maps.Clone(ours)
 		maps.Copy(all, answer.Set)
-		if d := f.decode(t, c, all, webNow); d[laravelLogin] != int64(42) {
+		if d := f.decode(t, c, all, testNow); d[laravelLogin] != int64(42) {
 			t.Errorf("%v", d)
 		}
 	})
 	t.Run("the end of a session", func(t *testing.T) {
-		cookies, err := c.Encode(t.Context(), sample, Times{Now: webNow, Expires: webNow.Add(time.Minute)})
+		cookies, err := c.Encode(t.Context(), sample, Times{Now: testNow, Expires: testNow.Add(time.Minute)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := visit(t, cookies, laravelAsked{Now: webNow.Unix() + 60}).name(); got != "42" {
+		if got := visit(t, cookies, laravelAsked{Now: testNow.Unix() + 60}).name(); got != "42" {
 			t.Errorf("at the end: %q", got)
 		}
-		if got := visit(t, cookies, laravelAsked{Now: webNow.Unix() + 61}).name(); got != "" {
+		if got := visit(t, cookies, laravelAsked{Now: testNow.Unix() + 61}).name(); got != "" {
 			t.Errorf("a second after: %q", got)
 		}
 		theirs := visit(t, nil, laravelAsked{Lifetime: 1}).Set
-		f.decode(t, c, theirs, webNow.Add(time.Minute))
-		webForeign(t, c, theirs, webNow.Add(61*time.Second))
+		f.decode(t, c, theirs, testNow.Add(time.Minute))
+		wantForeign(t, c, theirs, testNow.Add(61*time.Second))
 	})
 	t.Run("other secrets and names", func(t *testing.T) {
 		secret := strings.Repeat("x", len(c.(*laravel).crypt.keys[0].raw))
@@ -363,11 +363,11 @@ func laravelRealCases(t *testing.T, peer *linePeer, o LaravelOptions) {
 		}
 		before := o
 		before.Secrets = []string{secret, o.Secrets[0]}
-		f.decode(t, newLaravel(t, before), visit(t, ours, laravelAsked{}).Set, webNow) // APP_PREVIOUS_KEYS
+		f.decode(t, newLaravel(t, before), visit(t, ours, laravelAsked{}).Set, testNow) // APP_PREVIOUS_KEYS
 	})
 	t.Run("objects", func(t *testing.T) {
 		// What Laravel flashes after a form that was filled in wrongly.
-		d := f.decode(t, c, visit(t, ours, laravelAsked{Change: `$bag = new Illuminate\Support\ViewErrorBag; $bag->put('default', new Illuminate\Support\MessageBag(['email' => ['Required']])); $session->put('errors', $bag); $session->put('kept', 'yes');`}).Set, webNow)
+		d := f.decode(t, c, visit(t, ours, laravelAsked{Change: `$bag = new Illuminate\Support\ViewErrorBag; $bag->put('default', new Illuminate\Support\MessageBag(['email' => ['Required']])); $session->put('errors', $bag); $session->put('kept', 'yes');`}).Set, testNow)
 		if d["kept"] != "yes" || d["errors"] == nil {
 			t.Errorf("read as %v", d)
 		}

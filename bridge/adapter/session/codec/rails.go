@@ -55,7 +55,7 @@ type RailsOptions struct {
 // Encode adds the session_id that Rails gives every session. A null that is not inside
 // another value is gone once the app has written the session.
 func NewRails(o RailsOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	errs := []error{common.check("", time.Hour)}
 	if o.Cookie == "" {
 		errs = append(errs, &adapter.OptionError{Key: "cookie", Problem: "missing: the key that the app gives to session_store"})
@@ -134,12 +134,12 @@ func (r *rails) Names() []string { return []string{r.cookie} }
 func (r *rails) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 	session := map[string]any{"session_id": railsSessionID()}
 	maps.Copy(session, d)
-	text, err := pyDumps(session, pyCompact)
+	text, err := marshalJSON(session, jsonCompact)
 	if err != nil {
 		return nil, err
 	}
 	var e railsEnvelope
-	e.Rails.Message = pyStd.EncodeToString(text)
+	e.Rails.Message = base64Std.EncodeToString(text)
 	e.Rails.Purpose = "cookie." + r.cookie
 	if t.Expires.IsZero() && r.maxAge > 0 {
 		t.Expires = t.Now.Add(r.maxAge)
@@ -152,26 +152,26 @@ func (r *rails) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wrapping a session: %w", err)
 	}
-	return pyCookie(r.cookie, base64Escape(railsSeal(r.keys[0], plain)))
+	return oneCookie(r.cookie, base64Escape(railsSeal(r.keys[0], plain)))
 }
 
 // Decode reads what the jar would give the app.
 func (r *rails) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
-	value, err := pyFind(c, r.cookie)
+	value, err := findCookie(c, r.cookie)
 	if err != nil {
 		return nil, err
 	}
 	plain, err := r.open(value)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	text, err := r.unwrap(plain, t.Now)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	d, err := pyLoads(text)
+	d, err := unmarshalJSON(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	return d, nil
 }
@@ -195,7 +195,7 @@ func (r *rails) unwrap(plain []byte, now time.Time) ([]byte, error) {
 			return nil, errors.New("the session has ended")
 		}
 	}
-	return pyDecode(pyStd, e.Rails.Message)
+	return decodeBase64(base64Std, e.Rails.Message)
 }
 
 // railsSeparator is MessageEncryptor::SEPARATOR, which is not in base64.
@@ -206,7 +206,7 @@ func railsSeal(key cipher.AEAD, plain []byte) string {
 	_, _ = rand.Read(nonce) // never fails, by its contract
 	sealed := key.Seal(nil, nonce, plain, nil)
 	text, tag := sealed[:len(plain)], sealed[len(plain):]
-	return pyStd.EncodeToString(text) + railsSeparator + pyStd.EncodeToString(nonce) + railsSeparator + pyStd.EncodeToString(tag)
+	return base64Std.EncodeToString(text) + railsSeparator + base64Std.EncodeToString(nonce) + railsSeparator + base64Std.EncodeToString(tag)
 }
 
 func (r *rails) open(value string) ([]byte, error) {
@@ -220,7 +220,7 @@ func (r *rails) open(value string) ([]byte, error) {
 	}
 	var parts [3][]byte
 	for i := range parts {
-		if parts[i], err = pyDecode(pyStd, encoded[i]); err != nil {
+		if parts[i], err = decodeBase64(base64Std, encoded[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -247,13 +247,18 @@ func railsSessionID() string {
 // base64Escape escapes standard base64 for a cookie as Rack::Utils.escape and PHP's
 // rawurlencode do.
 func base64Escape(text string) string {
-	return strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(text)
+	return base64Escaper.Replace(text)
 }
+
+var (
+	base64Escaper   = strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D")
+	base64Unescaper = strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=")
+)
 
 // base64Unescape undoes base64Escape, and takes nothing else that a server might
 // read as the same: a cookie is one text.
 func base64Unescape(value string) (string, error) {
-	text := strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=").Replace(value)
+	text := base64Unescaper.Replace(value)
 	if base64Escape(text) != value {
 		return "", errors.New("not escaped as the framework does")
 	}

@@ -62,7 +62,7 @@ func TestRailsKeyVector(t *testing.T) {
 	}
 }
 
-// TestRailsVectors reads what Rails itself wrote, at webNow and for an hour.
+// TestRailsVectors reads what Rails itself wrote, at testNow and for an hour.
 func TestRailsVectors(t *testing.T) {
 	text, err := os.ReadFile("testdata/ruby/vectors.json")
 	if err != nil {
@@ -79,12 +79,12 @@ func TestRailsVectors(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.By, func(t *testing.T) {
 			c := newRails(t, RailsOptions{Version: v.Version})
-			if diff := cmp.Diff(railsSignedIn(), f.decode(t, c, v.Cookies, webNow.Add(time.Hour-time.Millisecond))); diff != "" {
+			if diff := cmp.Diff(railsSignedIn(), f.decode(t, c, v.Cookies, testNow.Add(time.Hour-time.Millisecond))); diff != "" {
 				t.Error(diff)
 			}
-			webForeign(t, c, v.Cookies, webNow.Add(time.Hour))
+			wantForeign(t, c, v.Cookies, testNow.Add(time.Hour))
 			other := map[bool]string{true: "8.0", false: "6.1"}[v.Version == "6.1"]
-			webForeign(t, newRails(t, RailsOptions{Version: other}), v.Cookies, webNow)
+			wantForeign(t, newRails(t, RailsOptions{Version: other}), v.Cookies, testNow)
 		})
 	}
 }
@@ -96,26 +96,26 @@ func TestRailsExpiry(t *testing.T) {
 		expires time.Time
 		want    time.Time // zero: never
 	}{
-		"as told":            {0, webNow.Add(time.Minute), webNow.Add(time.Minute)},
-		"as told, not asked": {time.Hour, webNow.Add(time.Minute), webNow.Add(time.Minute)},
-		"elsewhere":          {0, webNow.Add(time.Minute).In(time.FixedZone("", 3600)), webNow.Add(time.Minute)},
-		"as set":             {time.Hour, time.Time{}, webNow.Add(time.Hour)},
+		"as told":            {0, testNow.Add(time.Minute), testNow.Add(time.Minute)},
+		"as told, not asked": {time.Hour, testNow.Add(time.Minute), testNow.Add(time.Minute)},
+		"elsewhere":          {0, testNow.Add(time.Minute).In(time.FixedZone("", 3600)), testNow.Add(time.Minute)},
+		"as set":             {time.Hour, time.Time{}, testNow.Add(time.Hour)},
 		"never":              {0, time.Time{}, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newRails(t, RailsOptions{MaxAge: test.maxAge})
-			cookies, err := c.Encode(t.Context(), d, Times{Now: webNow, Expires: test.expires})
+			cookies, err := c.Encode(t.Context(), d, Times{Now: testNow, Expires: test.expires})
 			if err != nil {
 				t.Fatal(err)
 			}
 			f := railsFormat("")
 			if test.want.IsZero() {
-				f.decode(t, c, cookies, webNow.AddDate(100, 0, 0))
+				f.decode(t, c, cookies, testNow.AddDate(100, 0, 0))
 				return
 			}
 			f.decode(t, c, cookies, test.want.Add(-time.Millisecond))
-			webForeign(t, c, cookies, test.want)
-			webForeign(t, c, cookies, test.want.Add(time.Second))
+			wantForeign(t, c, cookies, test.want)
+			wantForeign(t, c, cookies, test.want.Add(time.Second))
 		})
 	}
 }
@@ -126,9 +126,9 @@ func TestRailsAttacksWithTheRightSecret(t *testing.T) {
 	sealed := func(plain string) Cookies {
 		return Cookies{railsCookie: base64Escape(railsSeal(r.keys[0], []byte(plain)))}
 	}
-	message := pyStd.EncodeToString([]byte(`{"a":"b"}`))
+	message := base64Std.EncodeToString([]byte(`{"a":"b"}`))
 	const purpose = `"pur":"cookie._app_session"`
-	if _, err := c.Decode(t.Context(), sealed(`{"_rails":{"message":"`+message+`",`+purpose+`}}`), Times{Now: webNow}); err != nil {
+	if _, err := c.Decode(t.Context(), sealed(`{"_rails":{"message":"`+message+`",`+purpose+`}}`), Times{Now: testNow}); err != nil {
 		t.Fatalf("the envelope without exp: %v", err)
 	}
 	for name, plain := range map[string]string{
@@ -144,16 +144,16 @@ func TestRailsAttacksWithTheRightSecret(t *testing.T) {
 		"ended":                 `{"_rails":{"message":"` + message + `","exp":"2023-11-14T22:13:19.000Z",` + purpose + `}}`,
 		"malformed end":         `{"_rails":{"message":"` + message + `","exp":"tomorrow",` + purpose + `}}`,
 		"end as a number":       `{"_rails":{"message":"` + message + `","exp":9999999999,` + purpose + `}}`,
-		"Marshal":               `{"_rails":{"message":"` + pyStd.EncodeToString([]byte("\x04\b{\x06I\"\x06a\x06:\x06ETi\x06")) + `",` + purpose + `}}`,
+		"Marshal":               `{"_rails":{"message":"` + base64Std.EncodeToString([]byte("\x04\b{\x06I\"\x06a\x06:\x06ETi\x06")) + `",` + purpose + `}}`,
 		"message not in base64": `{"_rails":{"message":"{}",` + purpose + `}}`,
-		"no session":            `{"_rails":{"message":"` + pyStd.EncodeToString([]byte(`["a"]`)) + `",` + purpose + `}}`,
-		"large integer":         `{"_rails":{"message":"` + pyStd.EncodeToString([]byte(`{"a":9223372036854775808}`)) + `",` + purpose + `}}`,
+		"no session":            `{"_rails":{"message":"` + base64Std.EncodeToString([]byte(`["a"]`)) + `",` + purpose + `}}`,
+		"large integer":         `{"_rails":{"message":"` + base64Std.EncodeToString([]byte(`{"a":9223372036854775808}`)) + `",` + purpose + `}}`,
 		"nothing":               ``,
 	} {
-		t.Run(name, func(t *testing.T) { webForeign(t, c, sealed(plain), webNow) })
+		t.Run(name, func(t *testing.T) { wantForeign(t, c, sealed(plain), testNow) })
 	}
 	// Shorter tags are easier to guess, and a longer one is the same cookie once more.
-	cookies := webEncode(t, c, Data{"a": "b"}, webNow)
+	cookies := mustEncode(t, c, Data{"a": "b"}, testNow)
 	value, err := base64Unescape(cookies[railsCookie])
 	if err != nil {
 		t.Fatal(err)
@@ -162,16 +162,16 @@ func TestRailsAttacksWithTheRightSecret(t *testing.T) {
 		"tag of 12 bytes": func(v string) string { return v[:len(v)-24] + v[len(v)-24:len(v)-8] },
 		"part of the text in the tag": func(v string) string {
 			parts := strings.Split(v, railsSeparator)
-			text, _ := pyDecode(pyStd, parts[0])
-			tag, _ := pyDecode(pyStd, parts[2])
+			text, _ := decodeBase64(base64Std, parts[0])
+			tag, _ := decodeBase64(base64Std, parts[2])
 			n := len(text) - 8
-			return pyStd.EncodeToString(text[:n]) + "--" + parts[1] + "--" + pyStd.EncodeToString(append(text[n:], tag...))
+			return base64Std.EncodeToString(text[:n]) + "--" + parts[1] + "--" + base64Std.EncodeToString(append(text[n:], tag...))
 		},
 		"no tag":    func(v string) string { return v[:len(v)-26] },
 		"empty tag": func(v string) string { return v[:len(v)-24] },
 	} {
 		t.Run(name, func(t *testing.T) {
-			webForeign(t, c, Cookies{railsCookie: base64Escape(cut(value))}, webNow)
+			wantForeign(t, c, Cookies{railsCookie: base64Escape(cut(value))}, testNow)
 		})
 	}
 }
@@ -197,7 +197,7 @@ type railsAsked struct {
 func TestRailsRealActionPack(t *testing.T) {
 	const packages = "ruby-actionpack ruby-warden"
 	if exec.CommandContext(t.Context(), "ruby", "-e", `require "action_dispatch"; require "warden"`).Run() != nil {
-		pyRequired(t, "Ruby with Action Pack and Warden", packages)
+		requireReal(t, "Ruby with Action Pack and Warden", packages)
 	}
 	peer := startLinePeer(t, "testdata/ruby", "ruby", "rails_peer.rb")
 	var hello struct{ Version string }
@@ -213,7 +213,7 @@ func TestRailsRealActionPack(t *testing.T) {
 func railsRealCases(t *testing.T, peer *linePeer, version, digest string) {
 	f := railsFormat(version)
 	c := newRails(t, RailsOptions{Version: version})
-	visit := func(t *testing.T, cookies Cookies, asked railsAsked) pyAnswer {
+	visit := func(t *testing.T, cookies Cookies, asked railsAsked) peerAnswer {
 		t.Helper()
 		if asked.Cookie == "" {
 			asked.Cookie = railsCookie
@@ -222,17 +222,17 @@ func railsRealCases(t *testing.T, peer *linePeer, version, digest string) {
 			asked.Secret = railsSecret
 		}
 		if asked.Now == 0 {
-			asked.Now = webNow.Unix()
+			asked.Now = testNow.Unix()
 		}
-		asked.Header, asked.Digest = webHeader(cookies), digest
-		var answer pyAnswer
+		asked.Header, asked.Digest = cookieHeader(cookies), digest
+		var answer peerAnswer
 		peer.ask(t, asked, &answer)
 		return answer
 	}
 	sample := f.sample
 	maps.Copy(sample, railsSignedIn())
 	delete(sample, "nothing") // which Rails drops
-	ours := webEncode(t, c, sample, webNow)
+	ours := mustEncode(t, c, sample, testNow)
 
 	t.Run("the app reads ours", func(t *testing.T) {
 		answer := visit(t, ours, railsAsked{})
@@ -253,30 +253,30 @@ func railsRealCases(t *testing.T, peer *linePeer, version, digest string) {
 		want := maps.Clone(sample)
 		want["list"] = []any{int64(1), 2.0, nil, map[string]any{"a": "é & <"}}
 		delete(want, "text")
-		if diff := cmp.Diff(want, f.decode(t, c, answer.Set, webNow)); diff != "" {
+		if diff := cmp.Diff(want, f.decode(t, c, answer.Set, testNow)); diff != "" {
 			t.Error(diff)
 		}
 	})
 	t.Run("we read the app's own", func(t *testing.T) {
 		answer := visit(t, nil, railsAsked{Change: `session["a"] = {"b" => [true, false]}`})
-		if diff := cmp.Diff(Data{"a": map[string]any{"b": []any{true, false}}}, f.decode(t, c, answer.Set, webNow)); diff != "" {
+		if diff := cmp.Diff(Data{"a": map[string]any{"b": []any{true, false}}}, f.decode(t, c, answer.Set, testNow)); diff != "" {
 			t.Error(diff)
 		}
 	})
 	t.Run("the end of a session", func(t *testing.T) {
-		cookies, err := c.Encode(t.Context(), sample, Times{Now: webNow, Expires: webNow.Add(time.Minute)})
+		cookies, err := c.Encode(t.Context(), sample, Times{Now: testNow, Expires: testNow.Add(time.Minute)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := visit(t, cookies, railsAsked{Now: webNow.Unix() + 59}).name(); got != "42" {
+		if got := visit(t, cookies, railsAsked{Now: testNow.Unix() + 59}).name(); got != "42" {
 			t.Errorf("a second before: %q", got)
 		}
-		if got := visit(t, cookies, railsAsked{Now: webNow.Unix() + 60}).name(); got != "" {
+		if got := visit(t, cookies, railsAsked{Now: testNow.Unix() + 60}).name(); got != "" {
 			t.Errorf("at the end: %q", got)
 		}
 		theirs := visit(t, nil, railsAsked{Change: `session["a"] = 1`, ExpireAfter: 60}).Set
-		f.decode(t, c, theirs, webNow.Add(59*time.Second))
-		webForeign(t, c, theirs, webNow.Add(60*time.Second))
+		f.decode(t, c, theirs, testNow.Add(59*time.Second))
+		wantForeign(t, c, theirs, testNow.Add(60*time.Second))
 	})
 	t.Run("other secrets and names", func(t *testing.T) {
 		for name, got := range map[string]string{
@@ -288,21 +288,21 @@ func railsRealCases(t *testing.T, peer *linePeer, version, digest string) {
 			}
 		}
 		theirs := visit(t, nil, railsAsked{Change: `session["a"] = 1`, Cookie: "_other"}).Set
-		webForeign(t, c, Cookies{railsCookie: theirs["_other"]}, webNow)
+		wantForeign(t, c, Cookies{railsCookie: theirs["_other"]}, testNow)
 	})
 	t.Run("rotation", func(t *testing.T) {
 		rotated := newRails(t, RailsOptions{Version: version, Secrets: []string{"the new one", railsSecret}})
 		asked := railsAsked{Secret: "the new one", OldSecrets: []string{railsSecret}}
-		for name, cookies := range map[string]Cookies{"before": ours, "after": webEncode(t, rotated, sample, webNow)} {
+		for name, cookies := range map[string]Cookies{"before": ours, "after": mustEncode(t, rotated, sample, testNow)} {
 			answer := visit(t, cookies, asked)
 			if answer.name() != "42" {
 				t.Errorf("%s: %q", name, answer.name())
 			}
-			f.decode(t, rotated, cookies, webNow)
+			f.decode(t, rotated, cookies, testNow)
 		}
 		again := asked
 		again.Change = `session["a"] = 1`
-		if got := f.decode(t, rotated, visit(t, ours, again).Set, webNow); got["a"] != int64(1) || got[railsDevise] == nil {
+		if got := f.decode(t, rotated, visit(t, ours, again).Set, testNow); got["a"] != int64(1) || got[railsDevise] == nil {
 			t.Errorf("what the app writes anew: %v", got)
 		}
 	})
@@ -310,14 +310,14 @@ func railsRealCases(t *testing.T, peer *linePeer, version, digest string) {
 		if got := visit(t, ours, railsAsked{Serializer: "hybrid"}).name(); got != "42" {
 			t.Errorf("hybrid: %q", got)
 		}
-		f.decode(t, c, visit(t, ours, railsAsked{Serializer: "hybrid", Change: `session["a"] = 1`}).Set, webNow)
-		webForeign(t, c, visit(t, nil, railsAsked{Serializer: "marshal", Change: `session["a"] = 1`}).Set, webNow)
+		f.decode(t, c, visit(t, ours, railsAsked{Serializer: "hybrid", Change: `session["a"] = 1`}).Set, testNow)
+		wantForeign(t, c, visit(t, nil, railsAsked{Serializer: "marshal", Change: `session["a"] = 1`}).Set, testNow)
 	})
 	t.Run("cookies without a purpose", func(t *testing.T) {
 		off := false
 		if got := visit(t, ours, railsAsked{Metadata: &off}).name(); got != "42" {
 			t.Errorf("ours in such an app: %q", got)
 		}
-		webForeign(t, c, visit(t, nil, railsAsked{Metadata: &off, Change: `session["a"] = 1`}).Set, webNow)
+		wantForeign(t, c, visit(t, nil, railsAsked{Metadata: &off, Change: `session["a"] = 1`}).Set, testNow)
 	})
 }

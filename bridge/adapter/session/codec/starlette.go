@@ -27,7 +27,7 @@ type StarletteOptions struct {
 // Stamps that Encode writes are ten seconds old, and Decode takes those that are up
 // to ten seconds of the future: the clock that counts is the app's.
 func NewStarlette(o StarletteOptions) (Codec, error) {
-	common := pyCommon{o.Cookie, o.Secrets, o.MaxAge}
+	common := commonOptions{o.Cookie, o.Secrets, o.MaxAge}
 	if err := common.check("session", 14*24*time.Hour); err != nil {
 		return nil, err
 	}
@@ -48,34 +48,34 @@ func (s *starlette) Names() []string { return []string{s.cookie} }
 
 // Encode signs a session that is made now.
 func (s *starlette) Encode(_ context.Context, d Data, t Times) (Cookies, error) {
-	text, err := pyDumps(d, pyDefault)
+	text, err := marshalJSON(d, jsonSpaced)
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.signer.sign(pyStd.EncodeToString(text), t.Now)
+	value, err := s.signer.sign(base64Std.EncodeToString(text), t.Now)
 	if err != nil {
 		return nil, err
 	}
-	return pyCookie(s.cookie, value)
+	return oneCookie(s.cookie, value)
 }
 
 // Decode reads what the middleware would give the app.
 func (s *starlette) Decode(_ context.Context, c Cookies, t Times) (Data, error) {
-	value, err := pyFind(c, s.cookie)
+	value, err := findCookie(c, s.cookie)
 	if err != nil {
 		return nil, err
 	}
 	payload, err := s.signer.unsign(value, t.Now)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	text, err := pyDecode(pyStd, payload)
+	text, err := decodeBase64(base64Std, payload)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
-	object, err := pyLoads(text)
+	object, err := unmarshalJSON(text)
 	if err != nil {
-		return nil, pyForeign(err)
+		return nil, foreign(err)
 	}
 	return object, nil
 }

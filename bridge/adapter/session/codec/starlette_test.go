@@ -8,30 +8,30 @@ import (
 )
 
 func TestStarletteVector(t *testing.T) {
-	c := pyFormats[1].must(t, pySecret)
+	c := pyFormats[1].must(t, testSecret)
 	const value = "eyJ1c2VyIjogImFsaWNlIn0=.ZVPxAA.MHUie6XCRMYxBN3arCPqlTMzP-k"
 	d := Data{"user": "alice"}
-	if diff := cmp.Diff(d, pyDecoded(t, c, Cookies{"session": value}, pyNow)); diff != "" {
+	if diff := cmp.Diff(d, mustDecode(t, c, Cookies{"session": value}, testNow)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// The stamp that is written is that much older.
-	if got := pyEncode(t, c, d, pyNow.Add(itsdangerousSkew)); got["session"] != value {
+	if got := mustEncode(t, c, d, testNow.Add(itsdangerousSkew)); got["session"] != value {
 		t.Errorf("%v", got)
 	}
 }
 
 func startStarlette(t *testing.T) *pyPeer {
 	t.Helper()
-	return startPyPeer(t, "starlette_peer", "starlette, itsdangerous", "python3-starlette python3-itsdangerous", pySecret)
+	return startPyPeer(t, "starlette_peer", "starlette, itsdangerous", "python3-starlette python3-itsdangerous", testSecret)
 }
 
 func TestRealStarlette(t *testing.T) {
-	c := pyFormats[1].must(t, pySecret)
+	c := pyFormats[1].must(t, testSecret)
 	peer := startStarlette(t)
 	now := time.Now()
 	d := pySample()
 	d["user"] = "alice"
-	cookies := pyEncode(t, c, d, now)
+	cookies := mustEncode(t, c, d, now)
 	a := peer.visitOne(t, cookies, `session["cart"] = {"items": [(1, 2.0), None]}; del session["pi"]`)
 	if a.name() != "alice" {
 		t.Errorf("signed in as %q", a.name())
@@ -39,7 +39,7 @@ func TestRealStarlette(t *testing.T) {
 	pyWantSession(t, d, a)
 	delete(d, "pi")
 	d["cart"] = map[string]any{"items": []any{[]any{int64(1), 2.0}, nil}}
-	if diff := cmp.Diff(d, pyDecoded(t, c, a.Set, now)); diff != "" {
+	if diff := cmp.Diff(d, mustDecode(t, c, a.Set, now)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// To the byte, but for the stamp: what the app did not touch, Starlette writes again.
@@ -48,7 +48,7 @@ func TestRealStarlette(t *testing.T) {
 		t.Errorf("Starlette writes\n%s\nand this codec\n%s", got, want)
 	}
 	for _, python := range []string{`float("inf")`, `2**63`, `"\ud800"`, `[float("nan")]`} {
-		pyWantForeign(t, c, peer.visitOne(t, cookies, "session['a'] = "+python).Set, now)
+		wantForeign(t, c, peer.visitOne(t, cookies, "session['a'] = "+python).Set, now)
 	}
 }
 
@@ -58,7 +58,7 @@ func starlettePayload(t *testing.T, c Codec, cookies Cookies) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := pyDecode(pyStd, payload)
+	text, err := decodeBase64(base64Std, payload)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,9 +139,9 @@ func (s *Server) Kill() {
 // Restart ends it as an administrator does, and starts it with what it had.
 func (s *Server) Restart() {
 	s.t.Helper()
-	client := s.Client()
+	client := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1})
 	defer func() { _ = client.Close() }()
-	// It closes the connection instead of answering.
+	// It closes the connection instead of answering, which the library knows.
 	if err := client.ShutdownSave(context.Background()).Err(); err != nil {
 		s.t.Fatalf("SHUTDOWN SAVE: %v", err)
 	}

@@ -9,49 +9,45 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// nodeNoAge is for formats whose cookies say nothing of their age.
-const nodeNoAge = time.Duration(math.MaxInt64)
-
-// nodeDumps writes v as JSON.stringify does, to the byte and in the order of members
+// marshalJS writes v as JSON.stringify does, to the byte and in the order of members
 // that JSON.parse would keep: so an app that changes nothing writes the same again.
 //
 // JavaScript has one kind of number. An integer that it would read as another one is
 // an error here, lest the app take one person's ID for the next one's; a float64
 // without a fraction is written with ".0", which is lost when the app writes it.
-func nodeDumps(v map[string]any) ([]byte, error) { return nodeAppend(nil, v, 1) }
+func marshalJS(v map[string]any) ([]byte, error) { return jsAppend(nil, v, 1) }
 
-func nodeAppend(b []byte, v any, depth int) ([]byte, error) {
+func jsAppend(b []byte, v any, depth int) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
 		return append(b, "null"...), nil
 	case bool:
 		return strconv.AppendBool(b, v), nil
 	case int64:
-		if !nodeKeeps(v) {
+		if !jsKeeps(v) {
 			return nil, errors.New("JavaScript has no room for an integer of more than 53 bits")
 		}
 		return strconv.AppendInt(b, v, 10), nil
 	case float64:
-		return nodeAppendFloat(b, v)
+		return jsAppendFloat(b, v)
 	case string:
-		return nodeAppendText(b, v)
+		return jsAppendText(b, v)
 	case []any:
-		return nodeAppendList(b, v, depth)
+		return jsAppendList(b, v, depth)
 	case map[string]any:
-		return nodeAppendObject(b, v, depth)
+		return jsAppendObject(b, v, depth)
 	default:
 		return nil, fmt.Errorf("a session has no room for a %T", v)
 	}
 }
 
-func nodeAppendList(b []byte, list []any, depth int) ([]byte, error) {
+func jsAppendList(b []byte, list []any, depth int) ([]byte, error) {
 	if depth > MaxDepth {
-		return nil, errPyDeep
+		return nil, errDeep
 	}
 	b = append(b, '[')
 	for i, v := range list {
@@ -59,34 +55,34 @@ func nodeAppendList(b []byte, list []any, depth int) ([]byte, error) {
 			b = append(b, ',')
 		}
 		var err error
-		if b, err = nodeAppend(b, v, depth+1); err != nil {
+		if b, err = jsAppend(b, v, depth+1); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, ']'), nil
 }
 
-func nodeAppendObject(b []byte, object map[string]any, depth int) ([]byte, error) {
+func jsAppendObject(b []byte, object map[string]any, depth int) ([]byte, error) {
 	if depth > MaxDepth {
-		return nil, errPyDeep
+		return nil, errDeep
 	}
 	b = append(b, '{')
-	for i, key := range slices.SortedFunc(maps.Keys(object), nodeCompareKeys) {
+	for i, key := range slices.SortedFunc(maps.Keys(object), jsCompareKeys) {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		var err error
-		if b, err = nodeAppendText(b, key); err != nil {
+		if b, err = jsAppendText(b, key); err != nil {
 			return nil, err
 		}
-		if b, err = nodeAppend(append(b, ':'), object[key], depth+1); err != nil {
+		if b, err = jsAppend(append(b, ':'), object[key], depth+1); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, '}'), nil
 }
 
-func nodeAppendText(b []byte, s string) ([]byte, error) {
+func jsAppendText(b []byte, s string) ([]byte, error) {
 	b, err := jsontext.AppendQuote(b, s)
 	if err != nil {
 		return nil, errors.New("a session has no room for text that is not UTF-8")
@@ -94,7 +90,7 @@ func nodeAppendText(b []byte, s string) ([]byte, error) {
 	return b, nil
 }
 
-func nodeAppendFloat(b []byte, f float64) ([]byte, error) {
+func jsAppendFloat(b []byte, f float64) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, errors.New("a session has no room for a number that is not finite")
 	}
@@ -105,12 +101,12 @@ func nodeAppendFloat(b []byte, f float64) ([]byte, error) {
 	return append(b, text...), nil
 }
 
-// nodeCompareKeys orders keys as JavaScript does: array indices first, by number
+// jsCompareKeys orders keys as JavaScript does: array indices first, by number
 // (https://tc39.es/ecma262/#sec-ordinaryownpropertykeys); the others come as they
 // were made.
-func nodeCompareKeys(a, b string) int {
-	i, indexA := nodeIndex(a)
-	j, indexB := nodeIndex(b)
+func jsCompareKeys(a, b string) int {
+	i, indexA := jsArrayIndex(a)
+	j, indexB := jsArrayIndex(b)
 	switch {
 	case indexA && indexB:
 		return cmp.Compare(i, j)
@@ -123,40 +119,40 @@ func nodeCompareKeys(a, b string) int {
 	}
 }
 
-func nodeIndex(key string) (int64, bool) {
+func jsArrayIndex(key string) (int64, bool) {
 	n, err := strconv.ParseUint(key, 10, 32)
 	return int64(n), err == nil && n < math.MaxUint32 && strconv.FormatUint(n, 10) == key
 }
 
-// nodeKeeps reports whether an integer is the same after JavaScript has read it and
+// jsKeeps reports whether an integer is the same after JavaScript has read it and
 // written it, which writes the shortest digits that make the same number.
-func nodeKeeps(n int64) bool {
+func jsKeeps(n int64) bool {
 	return strconv.FormatFloat(float64(n), 'f', -1, 64) == strconv.FormatInt(n, 10)
 }
 
-// nodeLoads reads a JSON object as JSON.parse does: of two equal members the later
+// unmarshalJS reads a JSON object as JSON.parse does: of two equal members the later
 // counts. Integers that JavaScript would read as others are errors: it has not written
 // them, and they are not what the app sees.
-func nodeLoads(text []byte) (map[string]any, error) {
-	object, err := pyLoads(text)
+func unmarshalJS(text []byte) (map[string]any, error) {
+	object, err := unmarshalJSON(text)
 	if err != nil {
 		return nil, err
 	}
-	if !nodeAllKept(object) {
+	if !jsKeepsAll(object) {
 		return nil, errors.New("an integer that JavaScript does not keep")
 	}
 	return object, nil
 }
 
-func nodeAllKept(v any) bool {
+func jsKeepsAll(v any) bool {
 	switch v := v.(type) {
 	case int64:
-		return nodeKeeps(v)
+		return jsKeeps(v)
 	case []any:
-		return !slices.ContainsFunc(v, func(member any) bool { return !nodeAllKept(member) })
+		return !slices.ContainsFunc(v, func(member any) bool { return !jsKeepsAll(member) })
 	case map[string]any:
 		for _, member := range v {
-			if !nodeAllKept(member) {
+			if !jsKeepsAll(member) {
 				return false
 			}
 		}
@@ -164,27 +160,27 @@ func nodeAllKept(v any) bool {
 	return true
 }
 
-// nodeInherited are the properties of Object.prototype. Both express-session and, since
+// jsInherited are the properties of Object.prototype. Both express-session and, since
 // 2.1, cookie-session drop what a session has under such a name, or under one of their
 // own Session.prototype, when they read it ("key in this").
-var nodeInherited = []string{
+var jsInherited = []string{
 	"__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__", "__proto__", "constructor",
 	"hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
 }
 
-// nodeRefuse is for Encode: what the framework would drop must not be lost unseen.
-func nodeRefuse(d Data, own []string) error {
+// jsRefuseInherited is for Encode: what the framework would drop must not be lost unseen.
+func jsRefuseInherited(d Data, own []string) error {
 	for key := range d {
-		if slices.Contains(own, key) || slices.Contains(nodeInherited, key) {
+		if slices.Contains(own, key) || slices.Contains(jsInherited, key) {
 			return fmt.Errorf("a session has no room for %q, which every session has as a property of its own", key)
 		}
 	}
 	return nil
 }
 
-// nodeDrop is for Decode: the framework drops the same.
-func nodeDrop(d map[string]any, own []string) {
-	for _, key := range slices.Concat(own, nodeInherited) {
+// jsDropInherited is for Decode: the framework drops the same.
+func jsDropInherited(d map[string]any, own []string) {
+	for _, key := range slices.Concat(own, jsInherited) {
 		delete(d, key)
 	}
 }

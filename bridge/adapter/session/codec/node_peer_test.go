@@ -46,11 +46,11 @@ func startNodePeer(t *testing.T, app string, secrets []string, env ...string) *n
 		"run npm ci --legacy-peer-deps there, and set SSOBRIDGE_NODE_CODECS to that directory"
 	node, err := exec.LookPath("node")
 	if err != nil {
-		pyRequired(t, "node", install)
+		requireReal(t, "node", install)
 	}
 	packages := filepath.Join(os.Getenv("SSOBRIDGE_NODE_CODECS"), "node_modules")
 	if _, err := os.Stat(filepath.Join(packages, "cookie-session")); os.Getenv("SSOBRIDGE_NODE_CODECS") == "" || err != nil {
-		pyRequired(t, "what testdata/node/package.json names", install)
+		requireReal(t, "what testdata/node/package.json names", install)
 	}
 	dir := t.TempDir()
 	script, err := os.ReadFile("testdata/node/peer.mjs")
@@ -113,7 +113,7 @@ func (p *nodePeer) get(v nodeVisit) nodeAnswer {
 	slices.Sort(header)
 	req.Header.Set("Cookie", strings.Join(header, "; "))
 	if v.change != nil {
-		text, err := nodeDumps(v.change)
+		text, err := marshalJS(v.change)
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func (p *nodePeer) get(v nodeVisit) nodeAnswer {
 	if len(body) == 0 {
 		return answer
 	}
-	said, err := nodeLoads(body)
+	said, err := unmarshalJS(body)
 	if err != nil {
 		p.t.Fatalf("%s: %v in %s", v.path, err, body)
 	}
@@ -159,7 +159,7 @@ func (p *nodePeer) get(v nodeVisit) nodeAnswer {
 func nodeSeen(v any) any {
 	switch v := v.(type) {
 	case float64:
-		if n := int64(v); float64(n) == v && nodeKeeps(n) {
+		if n := int64(v); float64(n) == v && jsKeeps(n) {
 			return n
 		}
 		return v

@@ -3,7 +3,6 @@ package codec
 import (
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,9 +11,9 @@ import (
 
 // fuzzNode decodes cookies as they are, and JSON that is sealed.
 func fuzzNode(f *testing.F, format nodeFormat) {
-	c := format.must(f, pySecret)
+	c := format.must(f, testSecret)
 	for _, d := range []Data{nodeSample(), {"a": "b"}} {
-		cookies := pyEncode(f, c, d, pyNow)
+		cookies := mustEncode(f, c, d, testNow)
 		f.Add(cookies[c.Names()[0]], cookies[c.Names()[0]+".sig"])
 	}
 	for _, text := range []string{
@@ -26,22 +25,22 @@ func fuzzNode(f *testing.F, format nodeFormat) {
 	f.Fuzz(func(t *testing.T, value, second string) {
 		all := []Cookies{{c.Names()[0]: value, c.Names()[0] + ".sig": second}, {c.Names()[0] + ".0": value, c.Names()[0] + ".1": second}}
 		for _, cookies := range append(all, Cookies{c.Names()[0]: value}, format.holding(t, c, value)) {
-			d, err := c.Decode(t.Context(), cookies, Times{Now: pyNow})
+			d, err := c.Decode(t.Context(), cookies, Times{Now: testNow})
 			if err != nil {
 				if !errors.Is(err, ErrForeign) {
 					t.Fatalf("%v", err)
 				}
 				continue
 			}
-			pyWantData(t, map[string]any(d), 1)
-			cookies, err := c.Encode(t.Context(), d, Times{Now: pyNow, Expires: pyNow.Add(time.Hour)})
+			wantData(t, map[string]any(d), 1)
+			cookies, err := c.Encode(t.Context(), d, Times{Now: testNow, Expires: testNow.Add(time.Hour)})
 			if errors.Is(err, ErrTooLarge) {
 				continue
 			}
 			if err != nil {
 				t.Fatalf("%v: %v", d, err)
 			}
-			got := pyDecoded(t, c, cookies, pyNow)
+			got := mustDecode(t, c, cookies, testNow)
 			for _, name := range []string{"iat", "exp", "jti"} {
 				if _, had := d[name]; format.holdsTimes() && (!had || name != "jti") {
 					delete(d, name)
@@ -64,34 +63,3 @@ func FuzzCookieSessionDecode(f *testing.F)  { fuzzNode(f, nodeFormats[0]) }
 func FuzzExpressSessionDecode(f *testing.F) { fuzzNode(f, nodeFormats[1]) }
 func FuzzAuthJSDecode(f *testing.F)         { fuzzNode(f, nodeFormats[2]) }
 func FuzzNextAuthDecode(f *testing.F)       { fuzzNode(f, nodeFormats[3]) }
-
-func benchmarkNode(b *testing.B, run func(b *testing.B, c Codec, d Data, cookies Cookies)) {
-	for _, f := range nodeFormats {
-		c := f.must(b, pySecret)
-		for name, d := range map[string]Data{
-			"short": {"sub": "42", "email": "ann@example.com", "roles": []any{"admin", "dev"}, "_ssobridge": "1700003600." + pyNoise(43)},
-			"long":  {"sub": "42", "text": strings.Repeat("a long text ", 200)},
-		} {
-			b.Run(f.name+"/"+name, func(b *testing.B) {
-				b.ReportAllocs()
-				run(b, c, d, pyEncode(b, c, d, pyNow))
-			})
-		}
-	}
-}
-
-func BenchmarkNodeEncode(b *testing.B) {
-	benchmarkNode(b, func(b *testing.B, c Codec, d Data, _ Cookies) {
-		for b.Loop() {
-			pyEncode(b, c, d, pyNow)
-		}
-	})
-}
-
-func BenchmarkNodeDecode(b *testing.B) {
-	benchmarkNode(b, func(b *testing.B, c Codec, _ Data, cookies Cookies) {
-		for b.Loop() {
-			pyDecoded(b, c, cookies, pyNow)
-		}
-	})
-}

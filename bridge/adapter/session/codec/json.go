@@ -15,31 +15,32 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// pyStyle is what json.dumps puts between the members of lists and objects.
-type pyStyle struct{ comma, colon string }
+// jsonStyle is what json.dumps puts between the members of lists and objects.
+type jsonStyle struct{ comma, colon string }
 
 var (
-	pyDefault = pyStyle{", ", ": "} // json.dumps(x)
-	pyCompact = pyStyle{",", ":"}   // json.dumps(x, separators=(",", ":"))
+	jsonSpaced  = jsonStyle{", ", ": "} // json.dumps(x)
+	jsonCompact = jsonStyle{",", ":"}   // json.dumps(x, separators=(",", ":"))
 )
 
-// pyDumps writes v as Python's json.dumps does with sorted keys, to the byte: its
-// ASCII escapes, and a float's point or exponent, by which Python tells it from an
-// int. NaN and the infinities, which only Python reads, are errors.
-func pyDumps(v any, style pyStyle) ([]byte, error) {
-	w := pyWriter{style: style}
+// marshalJSON writes v as Python's json.dumps does with sorted keys, to the byte: its
+// ASCII escapes, and a float's point or exponent, by which Python, Ruby and PHP tell it
+// from an int. NaN and the infinities, which only Python reads, are errors. What
+// JavaScript reads is written by [marshalJS].
+func marshalJSON(v any, style jsonStyle) ([]byte, error) {
+	w := jsonWriter{style: style}
 	if err := w.value(v, 1); err != nil {
 		return nil, err
 	}
 	return w.b, nil
 }
 
-type pyWriter struct {
-	style pyStyle
+type jsonWriter struct {
+	style jsonStyle
 	b     []byte
 }
 
-func (w *pyWriter) value(v any, depth int) error {
+func (w *jsonWriter) value(v any, depth int) error {
 	switch v := v.(type) {
 	case nil:
 		w.b = append(w.b, "null"...)
@@ -63,9 +64,9 @@ func (w *pyWriter) value(v any, depth int) error {
 	return nil
 }
 
-func (w *pyWriter) list(list []any, depth int) error {
+func (w *jsonWriter) list(list []any, depth int) error {
 	if depth > MaxDepth {
-		return errPyDeep
+		return errDeep
 	}
 	w.b = append(w.b, '[')
 	for i, v := range list {
@@ -80,9 +81,9 @@ func (w *pyWriter) list(list []any, depth int) error {
 	return nil
 }
 
-func (w *pyWriter) object(object map[string]any, depth int) error {
+func (w *jsonWriter) object(object map[string]any, depth int) error {
 	if depth > MaxDepth {
-		return errPyDeep
+		return errDeep
 	}
 	w.b = append(w.b, '{')
 	for i, key := range slices.Sorted(maps.Keys(object)) {
@@ -102,7 +103,7 @@ func (w *pyWriter) object(object map[string]any, depth int) error {
 }
 
 // float follows float.__repr__.
-func (w *pyWriter) float(f float64) error {
+func (w *jsonWriter) float(f float64) error {
 	size := math.Abs(f)
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
@@ -120,7 +121,7 @@ func (w *pyWriter) float(f float64) error {
 }
 
 // text follows json.encoder.py_encode_basestring_ascii.
-func (w *pyWriter) text(s string) error {
+func (w *jsonWriter) text(s string) error {
 	if !utf8.ValidString(s) {
 		return errors.New("a session has no room for text that is not UTF-8")
 	}
@@ -144,15 +145,15 @@ func (w *pyWriter) text(s string) error {
 	return nil
 }
 
-var errPyDeep = fmt.Errorf("nested deeper than %d", MaxDepth)
+var errDeep = fmt.Errorf("nested deeper than %d", MaxDepth)
 
-// pyLoads reads the JSON object that text is, as Python's json.loads does: of two
+// unmarshalJSON reads the JSON object that text is, as Python's json.loads does: of two
 // equal keys the later counts, and a number is an int that has neither point nor
 // exponent. What only Python reads (NaN, Infinity, halves of surrogate pairs) and
 // ints beyond 64 bits have no room in [Data] and are errors. The size of text is
 // limited by who calls.
-func pyLoads(text []byte) (map[string]any, error) {
-	r := pyReader{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))}
+func unmarshalJSON(text []byte) (map[string]any, error) {
+	r := jsonReader{jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))}
 	v, err := r.value(1)
 	if err != nil {
 		return nil, err
@@ -167,12 +168,12 @@ func pyLoads(text []byte) (map[string]any, error) {
 	return object, nil
 }
 
-type pyReader struct{ d *jsontext.Decoder }
+type jsonReader struct{ d *jsontext.Decoder }
 
-func (r pyReader) value(depth int) (any, error) {
+func (r jsonReader) value(depth int) (any, error) {
 	token, err := r.d.ReadToken()
 	if err != nil {
-		return nil, errPyJSON
+		return nil, errJSON
 	}
 	switch token.Kind() {
 	case jsontext.KindNull:
@@ -182,7 +183,7 @@ func (r pyReader) value(depth int) (any, error) {
 	case jsontext.KindString:
 		return token.String(), nil
 	case jsontext.KindNumber:
-		return pyNumber(token.String())
+		return jsonNumber(token.String())
 	case jsontext.KindBeginArray:
 		return r.list(depth)
 	default:
@@ -190,9 +191,9 @@ func (r pyReader) value(depth int) (any, error) {
 	}
 }
 
-func (r pyReader) list(depth int) (any, error) {
+func (r jsonReader) list(depth int) (any, error) {
 	if depth > MaxDepth {
-		return nil, errPyDeep
+		return nil, errDeep
 	}
 	list := []any{}
 	for r.d.PeekKind() != jsontext.KindEndArray {
@@ -206,15 +207,15 @@ func (r pyReader) list(depth int) (any, error) {
 	return list, err
 }
 
-func (r pyReader) object(depth int) (any, error) {
+func (r jsonReader) object(depth int) (any, error) {
 	if depth > MaxDepth {
-		return nil, errPyDeep
+		return nil, errDeep
 	}
 	object := map[string]any{}
 	for r.d.PeekKind() != jsontext.KindEndObject {
 		name, err := r.d.ReadToken()
 		if err != nil {
-			return nil, errPyJSON
+			return nil, errJSON
 		}
 		key := name.String() // before the next token is read into its place
 		if object[key], err = r.value(depth + 1); err != nil {
@@ -225,7 +226,7 @@ func (r pyReader) object(depth int) (any, error) {
 	return object, err
 }
 
-func pyNumber(text string) (any, error) {
+func jsonNumber(text string) (any, error) {
 	if strings.ContainsAny(text, ".eE") {
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
@@ -240,5 +241,5 @@ func pyNumber(text string) (any, error) {
 	return n, nil
 }
 
-// errPyJSON stands for the library's errors, which quote what they are about.
-var errPyJSON = errors.New("not JSON")
+// errJSON stands for the library's errors, which quote what they are about.
+var errJSON = errors.New("not JSON")
