@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/session"
+	"github.com/ssobridge/ssobridge/verifier"
 )
 
 // signOutAt is where people sign out of an app and of Pomerium, below ownPath: GET
@@ -63,6 +65,7 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now t
 		return
 	}
 	leaveBody(w, r)
+	b.endTunnelsOf(p, app.issuerOf(mapper))
 	in := adapter.Input{Principal: p, Decision: mapper.Map(p, now), Request: r, Time: now}
 	lines, err := app.endSession(r.Context(), in)
 	if err != nil {
@@ -78,24 +81,32 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now t
 	app.metrics.Allowed()
 }
 
+const tunnelSignedOut = "signed out"
+
+// endTunnelsOf ends the WebSockets, in all apps, of the session at Pomerium that p is of.
+func (b *Bridge) endTunnelsOf(p *verifier.Principal, issuer string) {
+	b.tunnels.end(tunnelSignedOut, func(t *tunnel) bool {
+		whose := t.grant.principal
+		return t.issuer == issuer && whose.Subject == p.Subject && whose.SessionID == p.SessionID
+	})
+}
+
 // endSession ends the person's session in the app, by the app's own way if it is
 // known, and returns the Set-Cookies that rid the browser of it.
 func (a *App) endSession(ctx context.Context, in adapter.Input) (lines []string, err error) {
 	if a.sessions == nil {
 		return nil, a.logOut(ctx, in, nil)
 	}
-	visit, err := a.sessions.Look(ctx, in, in.Request.Header["Cookie"])
-	if err != nil {
-		return nil, err
-	}
+	visit, notFound := a.sessions.Look(ctx, in, in.Request.Header["Cookie"])
 	loggedOut := a.logOut(ctx, in, visit.Cookies())
 	lines, err = visit.End(ctx)
-	return lines, errors.Join(loggedOut, err)
+	return lines, errors.Join(notFound, loggedOut, err)
 }
 
-// logOut asks the app to end a session. Somebody without a role has none.
+// logOut asks the app to end a session. Somebody without a role has none, nor does
+// somebody without its cookies if it has any.
 func (a *App) logOut(ctx context.Context, in adapter.Input, cookies []string) error {
-	if a.logout.Path == "" || !in.Decision.Allowed() || a.sessions != nil && cookies == nil {
+	if a.logout.Path == "" || !in.Decision.Allowed() || a.sessions != nil && len(cookies) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, appLogoutTimeout)
@@ -106,16 +117,17 @@ func (a *App) logOut(ctx context.Context, in adapter.Input, cookies []string) er
 	}
 	target := &url.URL{Path: a.logout.Path}
 	r := (&http.Request{Method: method, URL: target, Header: http.Header{}, Host: a.host}).WithContext(ctx)
+	asked := in.Request
 	in.Request = r
 	output, err := a.adapt(ctx, in)
 	if err != nil {
 		return err
 	}
 	(&grant{output: output}).apply(r.Header)
-	if cookies != nil {
+	if len(cookies) > 0 {
 		r.Header.Set("Cookie", strings.Join(slices.Concat(r.Header["Cookie"], cookies), "; "))
 	}
-	answer, err := a.caller.Do(r)
+	answer, err := a.caller(asked).Do(r)
 	if err != nil {
 		return fmt.Errorf("asking the app to sign out: %w", err)
 	}
@@ -131,8 +143,13 @@ func (a *App) logOut(ctx context.Context, in adapter.Input, cookies []string) er
 // of it and shall be signed out of Pomerium as well: a redirect, as the browser then
 // follows.
 func (a *App) signsOutOf(r *http.Request, answer *http.Response) bool {
-	return a.logout.Everywhere && r.URL.Path == a.logout.Path &&
+	return a.logout.Everywhere && r.URL.Path == a.logout.Path && (a.logout.Method == "" || r.Method == a.logout.Method) &&
 		answer.StatusCode >= http.StatusMultipleChoices && answer.StatusCode < http.StatusBadRequest && answer.Header.Get("Location") != ""
+}
+
+// caller sends the app requests because of r.
+func (a *App) caller(r *http.Request) adapter.Caller {
+	return proxy.Caller{Upstream: a.upstream, Host: a.host, In: r}
 }
 
 // openSessions prepares what carries the app's sessions, if there are any.

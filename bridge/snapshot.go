@@ -90,7 +90,6 @@ type App struct {
 	// sessions carries the app's sessions; nil: it has none that matter here.
 	sessions *session.App
 	logout   adapter.Logout
-	caller   adapter.Caller
 }
 
 // Build makes a snapshot of a configuration. It opens no connection.
@@ -147,7 +146,6 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 	if s, ok := a.Adapter.(adapter.SignIn); ok {
 		app.signInPath = s.SignInPath()
 	}
-	app.caller = proxy.Caller{Upstream: app.upstream, Host: app.host}
 	app.openSessions(d.Sessions, a.SessionCookies)
 	return app, nil
 }

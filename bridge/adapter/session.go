@@ -26,6 +26,13 @@ type SessionStarter interface {
 	DescribeSession(in Input) ([]string, error)
 }
 
+// SessionSecrets is a [SessionStarter] whose sessions follow from texts that
+// DescribeSession hides, such as a password.
+type SessionSecrets interface {
+	// SessionSecrets returns them. A session may stay as long as they are the same.
+	SessionSecrets(in Input) []string
+}
+
 // SessionReader is a [SessionStarter] that can tell by a session itself who it is
 // for. Of others, the bridge seals the cookies to remember it.
 type SessionReader interface {

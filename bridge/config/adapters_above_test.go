@@ -24,8 +24,7 @@ rule = [{ role = "user", groups = ["g"] }]
 `
 	path := write(t, map[string]string{"config.toml": head + text, "app.secret": "0123456789abcdef"})
 	c, err := Load(path)
-	var list Problems
-	if errors.As(err, &list) {
+	if list, ok := errors.AsType[Problems](err); ok {
 		for _, p := range list {
 			p.File = filepath.Base(p.File)
 			problems = append(problems, p.String())

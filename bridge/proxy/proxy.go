@@ -124,10 +124,13 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 }
 
 // Caller sends requests of the bridge's own to an upstream, as if they had come for
-// the app's public host. It is an adapter.Caller.
+// the app's public host, by https. It is an adapter.Caller.
 type Caller struct {
 	Upstream *Upstream
 	Host     string
+	// In is the request that they are sent because of: apps are told where it is from,
+	// as some bind sessions to that.
+	In *http.Request
 }
 
 // Do sends a request whose target is a path, with a query, below the upstream's URL.
@@ -138,7 +141,9 @@ func (c Caller) Do(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("calling the app: the target is no path below its address")
 	}
 	out := r.Clone(r.Context())
-	(&httputil.ProxyRequest{In: r, Out: out}).SetURL(u.URL)
+	pr := &httputil.ProxyRequest{In: c.In, Out: out}
+	pr.SetURL(u.URL)
+	u.forward(pr)
 	if u.PreserveHost {
 		out.Host = c.Host
 	}

@@ -126,7 +126,7 @@ func faults() []fault {
 
 const (
 	crowdSize = 30
-	// few answers are enough to have everybody served on both replicas.
+	// few answers are about as many as have everybody served in both apps by both replicas.
 	few = 4 * 2 * crowdSize
 )
 
@@ -141,7 +141,7 @@ func TestRedisFails(t *testing.T) {
 				f := newFleet(t, table, table)
 				c := f.startCrowd(crowdSize)
 				c.answered(few)
-				c.everybody(func(app string, p *person) { f.meets(0, app, p) })
+				c.until("all signed in", func() bool { return f.desk.people() == crowdSize })
 				signedIn := f.desk.signedIn()
 
 				down := fault.name != "flushed" // it answers all the time

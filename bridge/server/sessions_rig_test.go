@@ -258,6 +258,13 @@ func (d *desk) signedIn() (n int) {
 	return n
 }
 
+// people is how many have signed in.
+func (d *desk) people() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.signIns)
+}
+
 const shopSecret = "the shop's own secret, 32 bytes or more"
 
 // newShop returns an app that believes a signed cookie, and writes to it each time.

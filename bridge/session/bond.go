@@ -43,13 +43,15 @@ func NewKeys(keys ...[]byte) *Keys {
 }
 
 // bond is what a session is bound to: a hash, so that no cookie and no entry of a
-// store holds a name.
+// store holds a name. Secrets are in it too, so browsers do not get it: they could try
+// passwords against it.
 type bond [sha256.Size]byte
 
-func newBond(app string, in *adapter.Input, facts []string) bond {
+func newBond(app string, in *adapter.Input, facts, secrets []string) bond {
 	h := sha256.New()
 	writeFields(h, "bond 1", app)
 	writeFields(h, facts...)
+	writeFields(h, secrets...)
 	writePerson(h, in)
 	writeFields(h, in.Principal.Email)
 	writeFields(h, in.Decision.Roles...)
@@ -94,7 +96,7 @@ type seal struct {
 
 const (
 	sealVersion = 1
-	sealBytes   = 1 + 8 + sha256.Size + sha256.Size // version, end, bond, MAC
+	sealBytes   = 1 + 8 + sha256.Size + sha256.Size // version, end, MAC of the bond, MAC
 )
 
 // sealed returns the seal's text for these cookies.
@@ -102,29 +104,36 @@ func (k *Keys) sealed(s seal, app string, cookies jar) string {
 	b := make([]byte, 0, sealBytes)
 	b = append(b, sealVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.expires.Unix())) //nolint:gosec // G115: after 1970
-	b = append(b, s.bond[:]...)
+	b = append(b, s.bond.mac(k.seal[0])...)
 	b = append(b, mac(k.seal[0], b, app, cookies)...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// open returns what a seal says, if it is one over these cookies.
-func (k *Keys) open(text, app string, cookies jar) (s seal, ok bool) {
+// open reads a seal: ok, if it is one over these cookies, and theirs, if it is of this
+// bond.
+func (k *Keys) open(text, app string, cookies jar, of bond) (expires time.Time, theirs, ok bool) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(sealBytes) {
-		return s, false
+		return expires, false, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || b[0] != sealVersion {
-		return s, false
+		return expires, false, false
 	}
 	said, sum := b[:sealBytes-sha256.Size], b[sealBytes-sha256.Size:]
 	for _, key := range k.seal {
 		if hmac.Equal(sum, mac(key, said, app, cookies)) {
-			s.expires = time.Unix(int64(binary.BigEndian.Uint64(said[1:])), 0) //nolint:gosec // G115: we wrote it
-			s.bond = bond(said[9:])
-			return s, true
+			expires = time.Unix(int64(binary.BigEndian.Uint64(said[1:])), 0) //nolint:gosec // G115: we wrote it
+			return expires, hmac.Equal(said[9:], of.mac(key)), true
 		}
 	}
-	return s, false
+	return expires, false, false
+}
+
+// mac is what of a bond stands in a seal. Its message is shorter than all of the seal's.
+func (b bond) mac(key []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(b[:])
+	return h.Sum(nil)
 }
 
 func mac(key, said []byte, app string, cookies jar) []byte {

@@ -36,7 +36,7 @@ func newReplicas(t *testing.T) (one, other *world, s *swaps) {
 	other.signer = one.signer
 	for _, w := range []*world{one, other} {
 		w.keeper = session.NewKeeper(session.Options{Store: s, Now: clock})
-		w.app = w.keeper.Open("app", w.signer, nil)
+		w.app = w.keeper.Open("app", w.signer, nobody)
 	}
 	return one, other, s
 }

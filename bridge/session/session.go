@@ -68,11 +68,12 @@ type App struct {
 	aliases map[string]struct{} // folded names, in the browser and in the app
 	starter adapter.SessionStarter
 	reader  adapter.SessionReader
-	caller  adapter.Caller
+	caller  func(*http.Request) adapter.Caller
 }
 
-// Open returns the App called name, whose adapter begins sessions. caller reaches it.
-func (k *Keeper) Open(name string, starter adapter.SessionStarter, caller adapter.Caller) *App {
+// Open returns the App called name, whose adapter begins sessions. caller returns what
+// reaches the app because of a request.
+func (k *Keeper) Open(name string, starter adapter.SessionStarter, caller func(*http.Request) adapter.Caller) *App {
 	a := k.open(name, starter.SessionPlan())
 	a.starter, a.caller = starter, caller
 	if a.plan.Deliver == adapter.DeliverBrowser {
@@ -128,10 +129,10 @@ type Visit struct {
 	turn int64
 }
 
-// ErrBusy: more people are to be signed in at the app than it is asked to bear.
+// ErrBusy says that more people are to be signed in at the app than it is asked to bear.
 var ErrBusy = errors.New("too many sessions are being started")
 
-// ErrStore: whether there is a session cannot be known.
+// ErrStore says that whether there is a session cannot be known.
 var ErrStore = errors.New("sessions cannot be looked up")
 
 // Find returns the session that a person's request is answered in, and begins one if
@@ -180,14 +181,17 @@ func (v *Visit) bind() error {
 	if v.bound {
 		return nil
 	}
-	var facts []string
+	var facts, secrets []string
 	if v.app.starter != nil {
 		var err error
 		if facts, err = v.app.starter.DescribeSession(v.in); err != nil {
 			return err
 		}
 	}
-	v.bond, v.bound = newBond(v.app.name, &v.in, facts), true
+	if s, ok := v.app.starter.(adapter.SessionSecrets); ok {
+		secrets = s.SessionSecrets(v.in)
+	}
+	v.bond, v.bound = newBond(v.app.name, &v.in, facts, secrets), true
 	return nil
 }
 
@@ -219,16 +223,16 @@ func (v *Visit) judge(ctx context.Context, j jar, seals []string) (adapter.Sessi
 		return v.app.reader.ReadSession(ctx, v.in, j)
 	}
 	for _, text := range seals {
-		s, ok := v.app.keeper.o.Keys.open(text, v.app.name, j)
+		expires, theirs, ok := v.app.keeper.o.Keys.open(text, v.app.name, j, v.bond)
 		switch {
 		case !ok:
 			continue
-		case s.bond != v.bond:
+		case !theirs:
 			return adapter.SessionOther, nil
-		case !v.in.Time.Before(s.expires):
+		case !v.in.Time.Before(expires):
 			return adapter.SessionExpired, nil
 		}
-		v.expires, v.sealed = s.expires, true
+		v.expires, v.sealed = expires, true
 		return adapter.SessionKept, nil
 	}
 	return adapter.SessionForeign, nil

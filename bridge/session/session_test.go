@@ -31,6 +31,8 @@ type signer struct {
 	start func(in adapter.Input) ([]*http.Cookie, error)
 	// refuse: the person cannot be told of.
 	refuse bool
+	// account is what the person signs in with there.
+	account string
 
 	mu     sync.Mutex
 	starts int
@@ -49,6 +51,8 @@ func (s *signer) DescribeSession(in adapter.Input) ([]string, error) {
 	return []string{"department: " + department}, nil
 }
 
+func (s *signer) SessionSecrets(adapter.Input) []string { return []string{s.account} }
+
 func (s *signer) StartSession(_ context.Context, in adapter.Input, _ adapter.Caller) ([]*http.Cookie, error) {
 	s.mu.Lock()
 	s.starts++
@@ -59,6 +63,8 @@ func (s *signer) StartSession(_ context.Context, in adapter.Input, _ adapter.Cal
 	}
 	return []*http.Cookie{{Name: "session", Value: fmt.Sprintf("%s-%d", in.Principal.Subject, n)}}, nil
 }
+
+func nobody(*http.Request) adapter.Caller { return nil }
 
 // world is a keeper with a clock, and a browser.
 type world struct {
@@ -95,7 +101,7 @@ func newWorld(t *testing.T, plan adapter.SessionPlan) *world {
 			w.events = append(w.events, e)
 		},
 	})
-	w.app = w.keeper.Open("app", w.signer, nil)
+	w.app = w.keeper.Open("app", w.signer, nobody)
 	return w
 }
 
@@ -193,11 +199,12 @@ func TestSessionIsReplaced(t *testing.T) {
 		"another attribute":  func(_ *world, in *adapter.Input) { in.Decision.Attributes = map[string]string{"org": "2"} },
 		"another claim":      func(_ *world, in *adapter.Input) { in.Principal.Claims["department"] = "sales" },
 		"the end is reached": func(w *world, in *adapter.Input) { w.now = noon.Add(8 * time.Hour); in.Time = w.now },
+		"another account":   func(w *world, _ *adapter.Input) { w.signer.account = "guest" },
 		"another app": func(w *world, _ *adapter.Input) {
-			w.app = w.keeper.Open("other", w.signer, nil)
+			w.app = w.keeper.Open("other", w.signer, nobody)
 		},
 		"keys that nobody has": func(w *world, _ *adapter.Input) {
-			w.app = session.NewKeeper(session.Options{Store: store.NewMemory(store.MemoryOptions{})}).Open("app", w.signer, nil)
+			w.app = session.NewKeeper(session.Options{Store: store.NewMemory(store.MemoryOptions{})}).Open("app", w.signer, nobody)
 		},
 	}
 	for _, deliver := range []adapter.Delivery{adapter.DeliverBrowser, adapter.DeliverUpstream} {

@@ -109,7 +109,7 @@ func (a *App) call(ctx context.Context, in adapter.Input) (b *begun, err error) 
 			b, err = nil, fmt.Errorf("starting a session: panic of type %T", p)
 		}
 	}()
-	cookies, err := a.starter.StartSession(ctx, in, a.caller)
+	cookies, err := a.starter.StartSession(ctx, in, a.caller(in.Request))
 	if err != nil {
 		return nil, fmt.Errorf("starting a session: %w", err)
 	}

@@ -64,7 +64,9 @@ func TestReuse(t *testing.T) {
 			}
 		})
 	}
-	if a := mustOpen(t, claims(t, nil), serving); token(t, a, inputOf(ann())) == token(t, a, inputOf(ann())) {
+	a := mustOpen(t, claims(t, nil), serving)
+	first := token(t, a, inputOf(ann()))
+	if token(t, a, inputOf(ann())) == first {
 		t.Error("a token is sent twice, and nobody wrote so")
 	}
 }

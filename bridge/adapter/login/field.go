@@ -216,9 +216,10 @@ func (f *field) tryFixed(options *Field, bad value.Fail) {
 	}
 }
 
-// signsIn reports whether the field is always there, and says who it is.
+// signsIn reports whether the field is always there, and says who it is. A name is what
+// people call themselves.
 func (f *field) signsIn() bool {
-	return f.required && !slices.Contains([]string{"", kindConst, kindSecret, kindCSRF, "rule", "groups"}, f.kind)
+	return f.required && !slices.Contains([]string{"", kindConst, kindSecret, kindCSRF, "rule", "groups", "name"}, f.kind)
 }
 
 // secret reports whether nobody may see what the field says.

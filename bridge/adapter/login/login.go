@@ -121,6 +121,7 @@ type loginAdapter struct {
 
 var (
 	_ adapter.SessionStarter = (*loginAdapter)(nil)
+	_ adapter.SessionSecrets = (*loginAdapter)(nil)
 	_ adapter.AttributeUser  = (*loginAdapter)(nil)
 	_ adapter.SignsOut       = (*loginAdapter)(nil)
 )
@@ -190,11 +191,12 @@ func (o *Options) checkSuccess(a *loginAdapter, fail value.Fail) {
 		}
 	}
 	for _, list := range []struct {
-		key string
-		of  []string
-	}{{"cookies", o.Cookies}, {"success.cookies", o.Success.Cookies}} {
+		key   string
+		of    []string
+		check func(string) string
+	}{{"cookies", o.Cookies, carry.CheckCookie}, {"success.cookies", o.Success.Cookies, value.CheckCookie}} {
 		for _, name := range list.of {
-			if problem := value.CheckCookie(name); problem != "" {
+			if problem := list.check(name); problem != "" {
 				fail(list.key, "%q %s", name, problem)
 			}
 		}

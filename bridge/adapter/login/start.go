@@ -263,6 +263,22 @@ func (a *loginAdapter) DescribeSession(in adapter.Input) ([]string, error) {
 	return append(lines, "wants "+a.wanted()), nil
 }
 
+// SessionSecrets returns what of the person's account is sent: with another account, or
+// another password, the session is another.
+func (a *loginAdapter) SessionSecrets(in adapter.Input) []string {
+	if a.accounts == nil {
+		return nil
+	}
+	account, _ := a.accounts.Of(&in)
+	var texts []string
+	for _, f := range a.fields {
+		if f.kind == kindCredential {
+			texts = append(texts, account[f.credential])
+		}
+	}
+	return texts
+}
+
 // wanted is what makes an answer a sign-in.
 func (a *loginAdapter) wanted() string {
 	return fmt.Sprintf("status %s and cookie %s", statusWords(a.status), strings.Join(a.required, " and cookie "))

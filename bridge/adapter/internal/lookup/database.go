@@ -88,7 +88,9 @@ var (
 	errMySQL    = errors.New("is no address of a MySQL database; write one such as user:password@tcp(host:3306)/app?tls=true")
 )
 
-// connect reads an address. What the drivers say of a wrong one may quote it.
+// connect reads an address. What the drivers say of a wrong one may quote it. Whatever
+// the address says, a question is one statement, and what it is about never part of its
+// text.
 func connect(name, dsn string) (driver.Connector, error) {
 	if name == Postgres {
 		if !strings.Contains(dsn, "://") && !strings.Contains(dsn, "=") {
@@ -98,13 +100,15 @@ func connect(name, dsn string) (driver.Connector, error) {
 		if err != nil {
 			return nil, errPostgres
 		}
+		if config.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol { // as an address for a PgBouncer says
+			config.DefaultQueryExecMode = pgx.QueryExecModeExec
+		}
 		return stdlib.GetConnector(*config), nil
 	}
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil || config.DBName == "" {
 		return nil, errMySQL
 	}
-	// A question is one statement, and what it is about never part of its text.
 	config.MultiStatements, config.InterpolateParams, config.AllowAllFiles = false, false, false
 	config.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(config)
@@ -122,9 +126,14 @@ func (unreachable) Driver() driver.Driver                        { return nil }
 
 var errUnreachable = errors.New("the adapter was opened without its secrets, and asks nobody")
 
+var errType = errors.New("the value of by is of another type than the query's parameter; give by the type that it has there")
+
 // failure says what went wrong, without what was asked about: of a value that does
-// not suit a column, databases quote it.
+// not suit a column, databases quote it, and so does pgx.
 func failure(err error) error {
+	if strings.HasPrefix(err.Error(), "failed to encode args") { // extended_query_builder.go there
+		return errType
+	}
 	if e, is := errors.AsType[*pgconn.PgError](err); is {
 		// Class 42 is about the query itself, 28 and 3D about the connection.
 		if slices.Contains([]string{"42", "28", "3D"}, e.Code[:min(2, len(e.Code))]) {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ type Options struct {
 	By document.Field `toml:"by"`
 	// Match is the column that By must be found in, letter for letter; of an email,
 	// in any case. Databases call more alike than that: to most of MySQL's collations
-	// "á" is "a", so it is required there.
+	// "á" is "a", so it is required there, and so it is with patterns.
 	Match string `toml:"match"`
 	// Timeout is how long an answer may take; 0: two seconds.
 	Timeout time.Duration `toml:"timeout"`
@@ -77,6 +78,9 @@ func (o *Options) Open(env adapter.Env, domains []string, fail value.Fail) *Look
 	if o.Driver == MySQL && o.Match == "" {
 		fail("lookup.match", `missing: say which column of the query must be what was asked for, such as match = "email"; to MySQL's collations "á" is "a", so that another person could be found`)
 	}
+	if o.Driver == Postgres && o.Match == "" && patterns.MatchString(o.Query) {
+		fail("lookup.match", `missing: to a pattern (LIKE, SIMILAR TO, ~), "_" in an email is any letter, so that another person could be found; compare with =, or say which column must be what was asked for, such as match = "email"`)
+	}
 	if o.Timeout != 0 {
 		l.timeout = o.Timeout
 		if o.Timeout < minTimeout || o.Timeout > maxTimeout {
@@ -92,6 +96,9 @@ func (o *Options) Open(env adapter.Env, domains []string, fail value.Fail) *Look
 	return l
 }
 
+// patterns are what PostgreSQL compares with as with patterns.
+var patterns = regexp.MustCompile(`(?i)\b(i?like|similar)\b|~|regexp`)
+
 func parameter(driver string) string {
 	if driver == MySQL {
 		return "?"
@@ -105,7 +112,7 @@ func (o *Options) openBy(l *Lookup, env adapter.Env, domains []string, fail valu
 	case by.Source().Given() == 0:
 		fail("lookup.by", `missing: say what tells the person from others there, such as by = { from = "email" }`)
 		return
-	case by.SendsList() || by.Object != nil || by.Const != nil || by.Source().SendsRoles():
+	case by.SendsList() || by.Object != nil || by.Const != nil || by.Source().SendsRoles() || by.From == "rule" || by.From == "name":
 		fail("lookup.by", `is no value that is one person's alone; write such as by = { from = "email" }`)
 		return
 	}

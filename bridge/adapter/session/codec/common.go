@@ -128,3 +128,24 @@ func decodeBase64(encoding *base64.Encoding, text string) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// base64Escape escapes standard base64 for a cookie as Rack::Utils.escape and PHP's
+// rawurlencode do.
+func base64Escape(text string) string {
+	return base64Escaper.Replace(text)
+}
+
+var (
+	base64Escaper   = strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D")
+	base64Unescaper = strings.NewReplacer("%2B", "+", "%2F", "/", "%3D", "=")
+)
+
+// base64Unescape undoes base64Escape, and takes nothing else that a server might
+// read as the same: a cookie is one text.
+func base64Unescape(value string) (string, error) {
+	text := base64Unescaper.Replace(value)
+	if base64Escape(text) != value {
+		return "", errors.New("not escaped as the framework does")
+	}
+	return text, nil
+}

@@ -83,8 +83,7 @@ func noise(n int) string {
 	return b.String()
 }
 
-// tampered are texts that are not quite value, and neither what the framework would
-// write nor what it would write of the same session.
+// tampered are texts that are not quite value, and that no framework would write.
 func tampered(value string) map[string]bool {
 	bad := map[string]bool{"": true, ".": true, "..": true, ":": true, "::": true, `"` + value + `"`: true, strings.Repeat("A", MaxBytes+1): true}
 	inserted := []string{"=", "A", ".", ":", "\n", "\r", " ", "\x00", "é"}

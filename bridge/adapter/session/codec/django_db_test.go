@@ -38,8 +38,15 @@ func TestDjangoDBOptions(t *testing.T) {
 	}
 }
 
-func TestRealDjangoOnPostgres(t *testing.T) { testDjangoDB(t, startPostgres(t)) }
-func TestRealDjangoOnMariaDB(t *testing.T)  { testDjangoDB(t, startMariaDB(t)) }
+func TestRealDjangoOnPostgres(t *testing.T) {
+	t.Parallel()
+	testDjangoDB(t, startPostgres(t))
+}
+
+func TestRealDjangoOnMariaDB(t *testing.T) {
+	t.Parallel()
+	testDjangoDB(t, startMariaDB(t))
+}
 
 func (s djangoDatabase) codec(tb testing.TB, o DjangoDBOptions) Codec {
 	tb.Helper()
@@ -55,6 +62,7 @@ func (s djangoDatabase) codec(tb testing.TB, o DjangoDBOptions) Codec {
 }
 
 func testDjangoDB(t *testing.T, s djangoDatabase) {
+	t.Helper()
 	peer, stored := startDjango(t, "db", s.settings, s.modules, s.install)
 	c := s.codec(t, DjangoDBOptions{})
 	t.Run("signs in", func(t *testing.T) { testRealDjango(t, peer, stored, c) })
@@ -136,12 +144,15 @@ func testDjangoDBEnds(t *testing.T, peer *pyPeer, d Data, c Codec) {
 
 func testDjangoDBKeys(t *testing.T, s djangoDatabase, c Codec) {
 	now, seen := time.Now(), map[string]bool{}
-	for range 20 {
+	for i := range 20 {
 		key := mustEncode(t, c, Data{"a": "b"}, now)["sessionid"]
 		if !regexp.MustCompile(`^[a-z0-9]{32}$`).MatchString(key) || seen[key] {
 			t.Errorf("%q", key)
 		}
 		seen[key] = true
+		if i > 1 {
+			continue
+		}
 		for bad := range tampered(key) {
 			wantForeign(t, c, Cookies{"sessionid": bad}, now)
 		}

@@ -79,14 +79,13 @@ func djangoSignedIn(secret, stored string) Data {
 	return d
 }
 
-func startDjangoCookies(t *testing.T) (*pyPeer, string) {
-	t.Helper()
-	return startDjango(t, "signed_cookies", `{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}`, "django", "python3-django")
-}
-
 func TestRealDjango(t *testing.T) {
-	peer, stored := startDjangoCookies(t)
-	testRealDjango(t, peer, stored, pyFormats[2].must(t, testSecret))
+	t.Parallel()
+	peer, stored := startDjango(t, "signed_cookies", `{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}`, "django", "python3-django")
+	c := pyFormats[2].must(t, testSecret)
+	t.Run("signs in", func(t *testing.T) { testRealDjango(t, peer, stored, c) })
+	t.Run("writes the same", func(t *testing.T) { testRealDjangoWritesTheSame(t, peer, c) })
+	t.Run("agrees", func(t *testing.T) { pyAgrees(t, pyFormats[2], peer) })
 }
 
 // testRealDjango signs ann in at a Django and lets the app change its session.
@@ -132,10 +131,9 @@ func testRealDjango(t *testing.T, peer *pyPeer, stored string, c Codec) {
 	}
 }
 
-// TestRealDjangoWritesTheSame: JSON is the same to the byte.
-func TestRealDjangoWritesTheSame(t *testing.T) {
-	c := pyFormats[2].must(t, testSecret)
-	peer, _ := startDjangoCookies(t)
+// testRealDjangoWritesTheSame: JSON is the same to the byte.
+func testRealDjangoWritesTheSame(t *testing.T, peer *pyPeer, c Codec) {
+	t.Helper()
 	cookies := mustEncode(t, c, pySample(), time.Now())
 	a := peer.visitOne(t, cookies, "session.modified = True")
 	if got, want := djangoText(t, a.Set["sessionid"]), djangoText(t, cookies["sessionid"]); got != want {
@@ -155,9 +153,4 @@ func djangoText(t *testing.T, value string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func TestRealDjangoAgrees(t *testing.T) {
-	peer, _ := startDjangoCookies(t)
-	pyAgrees(t, pyFormats[2], peer)
 }

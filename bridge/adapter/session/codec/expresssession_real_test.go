@@ -102,10 +102,24 @@ func (r *realExpress) ttl(c *expressSession, cookies Cookies) time.Duration {
 	return ttl
 }
 
-// TestRealExpressSession: express with express-session, connect-redis and Passport,
-// both ways.
+// TestRealExpressSession: express with express-session, connect-redis and Passport.
 func TestRealExpressSession(t *testing.T) {
 	app := startExpressSession(t)
+	of := func(t *testing.T) *realExpress {
+		t.Helper()
+		if err := app.redis.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		return &realExpress{app.of(t), app.redis}
+	}
+	t.Run("both ways", func(t *testing.T) { testRealExpressSession(t, of(t)) })
+	t.Run("of the app", func(t *testing.T) { testRealExpressSessionOfTheApp(t, of(t)) })
+	t.Run("ends", func(t *testing.T) { testRealExpressSessionEnds(t, of(t)) }) // closes Redis
+}
+
+// testRealExpressSession: what is written here, the app reads, and the other way round.
+func testRealExpressSession(t *testing.T, app *realExpress) {
+	t.Helper()
 	both, newer, older := app.codec("the new secret", testSecret), app.codec("the new secret"), app.codec(testSecret)
 	for name, c := range map[string]*expressSession{"first secret": both, "second secret": older} {
 		d := nodeSample() // with Passport's user
@@ -138,8 +152,8 @@ func TestRealExpressSession(t *testing.T) {
 	wantForeign(t, both, forged, time.Now())
 }
 
-func TestRealExpressSessionOfTheApp(t *testing.T) {
-	app := startExpressSession(t)
+func testRealExpressSessionOfTheApp(t *testing.T, app *realExpress) {
+	t.Helper()
 	c := app.codec("the new secret")
 	d := nodeSeenData(nodeSample())
 	delete(d, "passport")
@@ -160,8 +174,8 @@ func TestRealExpressSessionOfTheApp(t *testing.T) {
 	}
 }
 
-func TestRealExpressSessionEnds(t *testing.T) {
-	app := startExpressSession(t)
+func testRealExpressSessionEnds(t *testing.T, app *realExpress) {
+	t.Helper()
 	c := app.codec("the new secret")
 	d := Data{"passport": map[string]any{"user": "42"}}
 

@@ -94,8 +94,15 @@ func startFlask(t *testing.T, secrets ...string) *pyPeer {
 }
 
 func TestRealFlask(t *testing.T) {
-	c := pyFormats[0].must(t, testSecret)
-	peer := startFlask(t, testSecret)
+	t.Parallel()
+	peer, c := startFlask(t, testSecret), pyFormats[0].must(t, testSecret)
+	t.Run("signs in", func(t *testing.T) { testRealFlask(t, peer, c) })
+	t.Run("writes the same", func(t *testing.T) { testRealFlaskWritesTheSame(t, peer, c) })
+	t.Run("agrees", func(t *testing.T) { pyAgrees(t, pyFormats[0], peer) })
+}
+
+func testRealFlask(t *testing.T, peer *pyPeer, c Codec) {
+	t.Helper()
 	now := time.Now()
 	d := pySample()
 
@@ -161,10 +168,9 @@ func flaskText(t *testing.T, c Codec, value string) string {
 	return string(text)
 }
 
-// TestRealFlaskWritesTheSame: JSON is the same to the byte.
-func TestRealFlaskWritesTheSame(t *testing.T) {
-	c := pyFormats[0].must(t, testSecret)
-	peer := startFlask(t, testSecret)
+// testRealFlaskWritesTheSame: JSON is the same to the byte.
+func testRealFlaskWritesTheSame(t *testing.T, peer *pyPeer, c Codec) {
+	t.Helper()
 	d := pySample()
 	// Escaped, although this Flask knows no tags of these names.
 	delete(d, "theirs")
@@ -177,13 +183,8 @@ func TestRealFlaskWritesTheSame(t *testing.T) {
 	}
 }
 
-// TestRealFlaskAgrees: whatever is taken here, Flask takes; of what Flask takes, only
-// what nobody writes is refused.
-func TestRealFlaskAgrees(t *testing.T) {
-	pyAgrees(t, pyFormats[0], startFlask(t, testSecret))
-}
-
 func TestRealFlaskFallbacks(t *testing.T) {
+	t.Parallel()
 	peer := startFlask(t, "the new secret", testSecret)
 	before, after := pyFormats[0].must(t, testSecret), pyFormats[0].must(t, "the new secret", testSecret)
 	for _, c := range []Codec{before, after} {

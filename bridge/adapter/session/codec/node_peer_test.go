@@ -99,6 +99,9 @@ func startNodePeer(t *testing.T, app string, secrets []string, env ...string) *n
 	return &nodePeer{t, fmt.Sprintf("http://127.0.0.1:%d", port)}
 }
 
+// of is the same app for a subtest.
+func (p *nodePeer) of(t *testing.T) *nodePeer { return &nodePeer{t, p.addr} }
+
 // get is a request of a browser.
 func (p *nodePeer) get(v nodeVisit) nodeAnswer {
 	p.t.Helper()

@@ -77,24 +77,25 @@ func TestZipBomb(t *testing.T) {
 		return "." + base64URL.EncodeToString(append(b.Bytes(), rest...))
 	}
 	blank := func(n int) []byte { return append(bytes.Repeat([]byte{' '}, n-2), "{}"...) }
+	whole, full := pack([]byte("{}")), pack(blank(MaxUnpacked))
+	bad := map[string]string{
+		"a byte too many":  pack(blank(MaxUnpacked + 1)),
+		"twenty megabytes": pack(blank(20 << 20)),
+		"more bytes":       pack([]byte("{}"), 0),
+		"two streams":      pack([]byte("{}"), []byte("x\x9c\x03\x00\x00\x00\x00\x01")...),
+		"cut short":        whole[:len(whole)-3],
+		"wrong checksum":   whole[:len(whole)-4] + "AAAA",
+		"no zlib":          "." + base64URL.EncodeToString([]byte("{}")),
+		"a dictionary":     "." + base64URL.EncodeToString([]byte("\x78\xbb\x00\x00\x00\x01\x03\x00\x00\x00\x00\x01")),
+	}
 	for _, f := range pyFormats {
 		if f.name == "starlette" {
 			continue
 		}
-		t.Run(f.name, func(t *testing.T) {
+		t.Run(f.name, func(t *testing.T) { // alone, for the memory that others take would count
 			c := f.must(t, testSecret)
-			mustDecode(t, c, f.holding(t, c, pack(blank(MaxUnpacked))), testNow)
-			whole := pack([]byte("{}"))
-			for name, payload := range map[string]string{
-				"a byte too many":  pack(blank(MaxUnpacked + 1)),
-				"twenty megabytes": pack(blank(20 << 20)),
-				"more bytes":       pack([]byte("{}"), 0),
-				"two streams":      pack([]byte("{}"), []byte("x\x9c\x03\x00\x00\x00\x00\x01")...),
-				"cut short":        whole[:len(whole)-3],
-				"wrong checksum":   whole[:len(whole)-4] + "AAAA",
-				"no zlib":          "." + base64URL.EncodeToString([]byte("{}")),
-				"a dictionary":     "." + base64URL.EncodeToString([]byte("\x78\xbb\x00\x00\x00\x01\x03\x00\x00\x00\x00\x01")),
-			} {
+			mustDecode(t, c, f.holding(t, c, full), testNow)
+			for name, payload := range bad {
 				cookies := f.holding(t, c, payload)
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
@@ -108,6 +109,34 @@ func TestZipBomb(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestZlibReadersForget: a reader that is used again knows neither the session nor the
+// error before.
+func TestZlibReadersForget(t *testing.T) {
+	var p pyPacker
+	secret := strings.Repeat("}", 40000) // more than a window
+	good, err := p.pack([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := func(b string) string { return "." + base64URL.EncodeToString([]byte(b)) }
+	for range 3 {
+		for name, bad := range map[string]string{
+			// Three times the byte before the stream's first (RFC 1951, 3.2.6), and their checksum.
+			"what was before": stream("\x78\x9c\x03\x02\x00\x02\xf1\x01\x78"),
+			"no header":       stream("}}"),
+			"cut short":       good[:len(good)-8],
+			"more bytes":      good + "AAAA",
+		} {
+			if text, err := p.unpack(good); err != nil || string(text) != secret {
+				t.Fatalf("before %s: %d bytes, %v", name, len(text), err)
+			}
+			if text, err := p.unpack(bad); err == nil {
+				t.Errorf("%s: %q", name, text)
+			}
+		}
 	}
 }
 

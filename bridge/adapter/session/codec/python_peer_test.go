@@ -77,8 +77,9 @@ func pyWantSession(t *testing.T, want Data, a peerAnswer, except ...string) {
 	}
 }
 
-// pyAgrees shows a framework what is tampered with, and what is old. Some of what is
-// refused here itsdangerous takes, since it drops characters that are not base64's.
+// pyAgrees shows a framework what is tampered with, and what is old: whatever is taken
+// here, it takes; of what it takes, only what nobody writes is refused. That is some,
+// since itsdangerous drops characters that are not base64's.
 func pyAgrees(t *testing.T, f pyFormat, peer *pyPeer) {
 	t.Helper()
 	c := f.must(t, testSecret)

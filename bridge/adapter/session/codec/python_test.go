@@ -93,7 +93,7 @@ func (f pyFormat) must(tb testing.TB, secrets ...string) Codec {
 	return c
 }
 
-// pyHolding is the cookie of signed JSON.
+// holding is the cookie of signed JSON.
 func (f pyFormat) holding(tb testing.TB, c Codec, payload string) Cookies {
 	tb.Helper()
 	value, err := f.sign(c, payload, testNow)
