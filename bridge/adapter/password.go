@@ -1,5 +1,7 @@
 package adapter
 
+import "errors"
+
 // Password is an option that lets somebody in elsewhere: a password or a private key
 // that others have chosen, of any length. Like a [Secret], it stands in a file or in
 // the environment, and holds where it is, not what it is.
@@ -16,8 +18,11 @@ func (Password) String() string { return HiddenSecret }
 
 // Read returns the password, or HiddenSecret if env does not want it read.
 func (p Password) Read(env Env) (string, error) {
-	if !env.ReadSecrets {
+	switch {
+	case !env.ReadSecrets:
 		return HiddenSecret, nil
+	case p.read == nil:
+		return "", errors.New(`missing: say where the password is, such as { file = "app.password" }`)
 	}
 	return p.read()
 }

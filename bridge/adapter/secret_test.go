@@ -29,3 +29,21 @@ func TestSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestPasswordHides(t *testing.T) {
+	p := adapter.NewPassword(func() (string, error) { return "hush", nil })
+	if value, err := p.Read(adapter.Env{ReadSecrets: true}); value != "hush" || err != nil {
+		t.Errorf("to serve: %q, %v", value, err)
+	}
+	if value, err := p.Read(adapter.Env{}); value != adapter.HiddenSecret || err != nil {
+		t.Errorf("to look at: %q, %v", value, err)
+	}
+	if _, err := (adapter.Password{}).Read(adapter.Env{ReadSecrets: true}); err == nil {
+		t.Error("none is read")
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		if text := fmt.Sprintf(verb, map[string]adapter.Password{"password": p}); strings.Contains(text, "hush") {
+			t.Errorf("%s prints %s", verb, text)
+		}
+	}
+}

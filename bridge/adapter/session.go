@@ -53,15 +53,15 @@ type SessionEnder interface {
 type SessionVerdict int
 
 const (
-	// SessionForeign: not readable as a session of the app, or not begun by the
+	// SessionForeign is one that is not readable as a session of the app, or not begun by the
 	// bridge: unsigned, changed, another app's, or the app's own for nobody we know.
 	SessionForeign SessionVerdict = iota
-	// SessionOther: begun for another person, another role, or before the person
+	// SessionOther is one that was begun for another person, another role, or before the person
 	// last signed in.
 	SessionOther
-	// SessionExpired: theirs, past the end that it was begun with.
+	// SessionExpired is theirs, past the end that it was begun with.
 	SessionExpired
-	// SessionKept: theirs, and good.
+	// SessionKept is theirs, and good.
 	SessionKept
 )
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 )
@@ -198,7 +200,7 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 		c.report.add(user, "opening adapter %q: %v", name, err)
 	}
 	others := withOneRole(stack, options, env, problems)
-	for _, problem := range others {
+	for _, problem := range append(slices.Clip(others), sessionCookieProblems(common.SessionCookies)...) {
 		c.optionProblem(stack, problem, user)
 	}
 	described, describes := options.(adapter.Describer)
@@ -208,6 +210,19 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 			!slices.ContainsFunc(described.Sends(), func(s adapter.Sent) bool { return s.Role }),
 		oneRole: len(others) < len(problems),
 	}
+}
+
+// sessionCookieProblems: a name that no cookie has would keep nobody's session from
+// anybody.
+func sessionCookieProblems(names []string) (problems []*adapter.OptionError) {
+	for _, name := range names {
+		if !httpguts.ValidHeaderFieldName(name) || strings.Contains(adapter.FoldName(name), "ssobridge") {
+			problems = append(problems, &adapter.OptionError{
+				Key: "session_cookies", Problem: fmt.Sprintf(`%q is no name of an app's cookie; write it as the app does, such as "grafana_session"`, name),
+			})
+		}
+	}
+	return problems
 }
 
 // withOneRole leaves out the problems that a preset only has because decisions may

@@ -119,3 +119,21 @@ func TestEmbeddedOptions(t *testing.T) {
 		t.Errorf("%v", problems)
 	}
 }
+
+// TestSessionCookiesThatAreNone would guard nothing, in silence.
+func TestSessionCookiesThatAreNone(t *testing.T) {
+	for _, tt := range []struct{ cookies, bad string }{
+		{`["grafana_session"]`, ""},
+		{`["sid", ""]`, `""`},
+		{`["sid; other"]`, `"sid; other"`},
+		{`["sid*=x"]`, `"sid*=x"`},
+		{`["__Host-ssobridge-session"]`, `"__Host-ssobridge-session"`},
+	} {
+		path := write(t, map[string]string{"config.toml": sessionApp + "kind = \"headers\"\nheader.X-User = { from = \"email\", required = true }\nsession_cookies = " + tt.cookies})
+		_, err := Load(path)
+		want := "config.toml:12: adapter.notes.session_cookies: " + tt.bad + " is no name of an app's cookie"
+		if tt.bad == "" && err != nil || tt.bad != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", tt.cookies, err)
+		}
+	}
+}

@@ -164,7 +164,7 @@ func newLoad(t *testing.T) *loadWorld {
 // startFront runs this test binary as a front.
 func startFront(t *testing.T, name, dir, upstream string) front {
 	// Not t's context: that ends before it is told to.
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run=^TestLoadFront$", "-test.timeout=1h") //nolint:gosec // G204: this binary
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run=^TestLoadFront$", "-test.timeout=1h")
 	cmd.Env = append(os.Environ(), "SSOBRIDGE_LOAD_FRONT="+name, "SSOBRIDGE_LOAD_DIR="+dir, "SSOBRIDGE_LOAD_UPSTREAM="+upstream)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -279,11 +279,11 @@ func TestLoadFront(t *testing.T) {
 			t.Fatal(err)
 		}
 		addr = l.Addr().String()
-		var handler http.Handler = plainProxy(upstream)
+		handler := plainProxy(upstream)
 		if name == "ReverseProxy+ecdsa" {
 			handler = verifyingProxy(t, dir, handler)
 		}
-		go func() { _ = http.Serve(l, handler) }() //nolint:gosec // G114: until the process ends
+		go func() { _ = http.Serve(l, handler) }()
 	}
 	fmt.Println(addr)
 	for in := bufio.NewReader(os.Stdin); ; {
@@ -374,7 +374,7 @@ emails = ["*@example.com"]
 	started := make(chan string, 1)
 	go func() {
 		err := server.Run(context.Background(), server.Options{
-			ConfigPath: path, Log: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelInfo})),
+			ConfigPath: path, Log: slog.New(slog.DiscardHandler),
 			Started: func(a server.Addrs) { started <- a.Listen.String() },
 		})
 		fmt.Fprintln(os.Stderr, "ssobridge ended:", err)

@@ -137,7 +137,7 @@ func TestRedisFails(t *testing.T) {
 		for _, fault := range faults() {
 			t.Run(policy+"/"+fault.name, func(t *testing.T) {
 				redis := storetest.Start(t)
-				table := strings.Replace(inRedis(redis, keyFile(t)), "2s", "1s", 1) + fmt.Sprintf("\non_store_failure = %q", policy)
+				table := inRedis(redis, keyFile(t)) + fmt.Sprintf("\non_store_failure = %q", policy)
 				f := newFleet(t, table, table)
 				c := f.startCrowd(crowdSize)
 				c.answered(few)
@@ -152,6 +152,7 @@ func TestRedisFails(t *testing.T) {
 				}
 				refused := c.refused.Load()
 				fault.end(redis)
+				c.streak.Store(0)
 				c.until("well again", func() bool { return f.storeAnswers() && c.streak.Load() > few })
 				c.mayRefuse.Store(false)
 				c.answered(few)

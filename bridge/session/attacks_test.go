@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
@@ -152,6 +154,53 @@ func TestSessionOfThePromotedIsNotTheDemoteds(t *testing.T) {
 		v, err := w.app.Find(context.Background(), w.in("ann", "Viewer"), step.cookies)
 		if err != nil || !slices.Equal(v.Cookies(), []string{step.want}) {
 			t.Errorf("after %s, the app receives %q, %v; want %q", step.after, v.Cookies(), err, step.want)
+		}
+	}
+}
+
+// TestOnePersonWhoSignsOutOverAndOver does not use up the sign-ins of all others.
+func TestOnePersonWhoSignsOutOverAndOver(t *testing.T) {
+	w := newWorld(t, adapter.SessionPlan{Calls: true})
+	for range 200 {
+		v, err := w.app.Find(context.Background(), w.in("mallory", "Viewer"), nil)
+		if errors.Is(err, session.ErrBusy) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.End(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.signer.starts > 20 {
+		t.Errorf("the app was asked %d times", w.signer.starts)
+	}
+	if got := w.visit(w.in("ann", "Viewer")); !strings.HasPrefix(got, "session=ann-") {
+		t.Errorf("the app receives %q", got)
+	}
+	w.now = w.now.Add(2 * time.Second)
+	if _, err := w.app.Find(context.Background(), w.in("mallory", "Viewer"), nil); err != nil {
+		t.Errorf("later, %v", err)
+	}
+}
+
+// TestSealSaysNothingOfWhatItIsFor: the same person's, under two keys, have nothing in
+// common that passwords could be tried against.
+func TestSealSaysNothingOfWhatItIsFor(t *testing.T) {
+	var seals [2][]byte
+	for i := range seals {
+		w := newWorld(t, adapter.SessionPlan{})
+		w.visit(w.in("ann", "Viewer"))
+		raw, err := base64.RawURLEncoding.DecodeString(w.jar[session.SealName])
+		if err != nil {
+			t.Fatal(err)
+		}
+		seals[i] = raw[9:] // behind version and end
+	}
+	for i := range len(seals[0]) - 4 {
+		if bytes.Equal(seals[0][i:i+4], seals[1][i:i+4]) {
+			t.Fatalf("bytes %d to %d are the same: %x", i, i+4, seals[0][i:i+4])
 		}
 	}
 }

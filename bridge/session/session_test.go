@@ -199,7 +199,7 @@ func TestSessionIsReplaced(t *testing.T) {
 		"another attribute":  func(_ *world, in *adapter.Input) { in.Decision.Attributes = map[string]string{"org": "2"} },
 		"another claim":      func(_ *world, in *adapter.Input) { in.Principal.Claims["department"] = "sales" },
 		"the end is reached": func(w *world, in *adapter.Input) { w.now = noon.Add(8 * time.Hour); in.Time = w.now },
-		"another account":   func(w *world, _ *adapter.Input) { w.signer.account = "guest" },
+		"another account":    func(w *world, _ *adapter.Input) { w.signer.account = "guest" },
 		"another app": func(w *world, _ *adapter.Input) {
 			w.app = w.keeper.Open("other", w.signer, nobody)
 		},

@@ -25,9 +25,13 @@ const (
 	startMemory = 10 * time.Second
 	// failureMemory is how long one that failed is not tried again.
 	failureMemory = 3 * time.Second
-	// startsPerSecond and startBurst limit them per app.
+	// startsPerSecond and startBurst limit them per app, the others per person in it: who
+	// signs out over and over, or has the app end each session, must not use up what is
+	// for all.
 	startsPerSecond = 20
 	startBurst      = 100
+	personEvery     = 2 * time.Second
+	personBurst     = 10
 	// maxRemembered bounds what is remembered, of all apps.
 	maxRemembered = 10_000
 )
@@ -48,8 +52,9 @@ type starts struct {
 	turn atomic.Int64
 
 	mu       sync.Mutex
-	recent   map[string]outcome // by bond
-	limiters map[string]*rate.Limiter
+	recent   map[string]outcome       // by bond
+	limiters map[string]*rate.Limiter // by app
+	people   map[string]*rate.Limiter // by personKey
 }
 
 type outcome struct {
@@ -63,7 +68,7 @@ type outcome struct {
 }
 
 func newStarts(now func() time.Time) *starts {
-	return &starts{now: now, recent: make(map[string]outcome), limiters: make(map[string]*rate.Limiter)}
+	return &starts{now: now, recent: make(map[string]outcome), limiters: make(map[string]*rate.Limiter), people: make(map[string]*rate.Limiter)}
 }
 
 // begin starts a session for the person of v.
@@ -83,7 +88,7 @@ func (a *App) begin(ctx context.Context, v *Visit) (*begun, error) {
 		if b, err, known := s.remembered(key, turn); known {
 			return b, err
 		}
-		if !s.allow(a.name) {
+		if !s.allow(a.name, personKey(a.name, &v.in)) {
 			return nil, ErrBusy
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
@@ -195,13 +200,21 @@ func (v *Visit) forget() {
 	delete(s.recent, hex.EncodeToString(v.bond[:]))
 }
 
-func (s *starts) allow(app string) bool {
+func (s *starts) allow(app, person string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.limiters[app]
-	if l == nil {
-		l = rate.NewLimiter(startsPerSecond, startBurst)
-		s.limiters[app] = l
+	all, one := s.limiters[app], s.people[person]
+	if all == nil {
+		all = rate.NewLimiter(startsPerSecond, startBurst)
+		s.limiters[app] = all
 	}
-	return l.AllowN(s.now(), 1)
+	if one == nil {
+		if len(s.people) >= maxRemembered {
+			clear(s.people)
+		}
+		one = rate.NewLimiter(rate.Every(personEvery), personBurst)
+		s.people[person] = one
+	}
+	now := s.now()
+	return one.AllowN(now, 1) && all.AllowN(now, 1)
 }

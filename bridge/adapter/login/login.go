@@ -12,8 +12,8 @@
 //     answers, and both paths are the configuration's.
 //   - It takes bounded time, reads a bounded page, and keeps no cookie that is not
 //     named.
-//   - Nobody is signed in by another person's account: without one of their own,
-//     they are refused.
+//   - Nobody is signed in by another person's account: without one of their own, or
+//     of their role, they are refused.
 //   - The headers that sign somebody in are owned, so clients cannot send them.
 //   - No error holds what was sent, or what the app wrote.
 package login

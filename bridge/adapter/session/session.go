@@ -16,9 +16,9 @@
 //   - the fields as they stand in the session.
 //
 // At every request it is made anew from the request's own assertion. A session of
-// another person, role or app, of an earlier sign-in, of somebody whose email has
-// changed, or in which anything has changed one of the fields, has another one, and
-// is dropped and begun again. What the app itself adds to a session stays in it for
+// another person, role or app, of an earlier sign-in, of somebody of whom the fields
+// or the lookup would say something else, or in which anything has changed one of the
+// fields, has another one, and is dropped and begun again. What the app itself adds to a session stays in it for
 // as long as that is not so.
 //
 // # What this kind can do that others cannot
