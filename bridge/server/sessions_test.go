@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -174,98 +173,6 @@ func (r *run) reloaded(text string) {
 	r.log.wait(r.t, "reload")
 	if log := r.log.String(); !strings.Contains(log, "msg=reloaded") {
 		r.t.Fatal(log)
-	}
-}
-
-// TestStrangerWritesToRedis: whoever can write there, and has read all of it, makes
-// nobody somebody else, and gives nobody a role back.
-func TestStrangerWritesToRedis(t *testing.T) {
-	redis := storetest.Start(t)
-	table := inRedis(redis, keyFile(t))
-	f := newFleet(t, table, table)
-	stranger := redis.Client()
-	defer func() { _ = stranger.Close() }()
-	write := func(key, value string) {
-		t.Helper()
-		if err := stranger.Set(t.Context(), key, value, 0).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	steal := func() map[string]string {
-		all := map[string]string{}
-		for _, key := range stranger.Keys(t.Context(), "*").Val() {
-			all[key] = stranger.Get(t.Context(), key).Val()
-			for _, word := range []string{"ann", "desk", "shop", "cookies"} {
-				if strings.Contains(key+all[key], word) {
-					t.Errorf("%q can be read in %q", word, key+all[key])
-				}
-			}
-		}
-		return all
-	}
-	ann, demoted, bob := f.person("ann", "admin"), f.person("ann", "user"), f.person("bob", "user")
-	turn := 0
-	everywhere := func(people ...*person) {
-		t.Helper()
-		turn++ // now one replica is the first to look, now the other
-		for i := range 4 {
-			for _, p := range people {
-				f.meets((i+turn)%2, []string{"desk", "shop"}[i/2], p)
-			}
-		}
-	}
-	everywhere(ann, bob)
-	stolen := steal()
-	if len(stolen) != 4 {
-		t.Fatalf("two people in two apps have %d sessions", len(stolen))
-	}
-	t.Run("moved", func(*testing.T) {
-		for to := range stolen {
-			for _, value := range stolen {
-				write(to, value)
-				everywhere(ann, bob)
-			}
-		}
-	})
-	t.Run("changed", func(*testing.T) {
-		for key, value := range steal() {
-			for n := 0; n < len(value); n += 1 + len(value)/10 {
-				write(key, value[:n])
-				everywhere(ann, bob)
-				flipped := []byte(value)
-				flipped[n] ^= 0x40
-				write(key, string(flipped))
-				everywhere(ann, bob)
-			}
-			for _, value := range []string{
-				value + "x", rand.Text(), strings.Repeat("x", 200<<10), `{"id":"x","bond":"","expires":4102444800,"cookies":{"desk":"x","shop":"x"}}`,
-			} {
-				write(key, value)
-				everywhere(ann, bob)
-			}
-		}
-	})
-	t.Run("replayed", func(*testing.T) {
-		everywhere(demoted)
-		for key, value := range stolen {
-			write(key, value)
-		}
-		everywhere(demoted, bob)
-		asUser := steal()
-		for _, app := range []string{"desk", "shop"} {
-			f.gets(0, app, "/.ssobridge/sign_out", demoted, http.StatusSeeOther)
-		}
-		for key, value := range asUser {
-			write(key, value)
-		}
-		// The desk itself knows that it has ended, and says so once.
-		f.gets(0, "desk", "/", demoted, http.StatusFound)
-		everywhere(demoted, bob)
-	})
-	for i, r := range f.replicas {
-		if _, text := r.admin("/metrics"); !regexp.MustCompile(`ssobridge_session_store_unreadable_total [1-9]`).MatchString(text) {
-			t.Errorf("replica %d counts none that cannot be read", i)
-		}
 	}
 }
 
