@@ -133,9 +133,7 @@ func TestShopBelievesTheSession(t *testing.T) {
 
 			// The app cannot make somebody of a session who they are not.
 			b.sees(t, demoted, "/become?user=root@example.com", "ann@example.com/customer/1")
-			if deliver == "browser" {
-				b.sees(t, demoted, "/", "ann@example.com/customer/<nil>")
-			}
+			b.sees(t, demoted, "/", "ann@example.com/customer/<nil>")
 		})
 	}
 }

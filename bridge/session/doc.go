@@ -36,7 +36,7 @@
 //     its own with the end, the bond and a MAC over both and the cookies' values. It is
 //     renewed whenever the app sets one of them.
 //   - A session in the store lies there with its bond, under a key that follows from
-//     app, person and session ID.
+//     app, person and session ID; a SessionReader is asked besides.
 //
 // # What browsers are told
 //

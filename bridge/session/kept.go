@@ -41,6 +41,12 @@ func (v *Visit) fromStore(ctx context.Context, _ []string) (came bool, err error
 		return false, nil
 	}
 	v.verdict = v.judgeEntry()
+	if v.verdict == adapter.SessionKept && v.app.reader != nil {
+		// The entry says for whom it was begun, and not what the app has made of it.
+		if v.verdict, err = v.app.reader.ReadSession(ctx, v.in, v.entry.Cookies); err != nil {
+			return true, err
+		}
+	}
 	if v.verdict == adapter.SessionKept {
 		v.cookies, v.expires = v.entry.Cookies, time.Unix(v.entry.Expires, 0)
 	}

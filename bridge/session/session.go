@@ -76,9 +76,7 @@ type App struct {
 func (k *Keeper) Open(name string, starter adapter.SessionStarter, caller func(*http.Request) adapter.Caller) *App {
 	a := k.open(name, starter.SessionPlan())
 	a.starter, a.caller = starter, caller
-	if a.plan.Deliver == adapter.DeliverBrowser {
-		a.reader, _ = starter.(adapter.SessionReader)
-	}
+	a.reader, _ = starter.(adapter.SessionReader)
 	return a
 }
 
@@ -154,7 +152,7 @@ func (a *App) Find(ctx context.Context, in adapter.Input, cookies []string) (*Vi
 // look finds the session that is there.
 func (a *App) look(ctx context.Context, in adapter.Input, cookies []string) (*Visit, error) {
 	v := &Visit{app: a, in: in}
-	if a.reader == nil { // who would find it in the session itself
+	if a.reader == nil || a.plan.Deliver == adapter.DeliverUpstream { // or it is in the session itself
 		if err := v.bind(); err != nil {
 			return nil, err
 		}
