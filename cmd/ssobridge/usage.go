@@ -70,7 +70,14 @@ func (o *once) Set(text string) error {
 
 // flagError words what is wrong with a flag.
 func flagError(cmd *cobra.Command, err error) error {
-	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if ok && unknown.GetSpecifiedShortnames() != "" {
+		// The rest is not repeated: it may be a part of an assertion, one in 64 of which
+		// begins with a hyphen.
+		return fmt.Errorf("%s has no flag -%s; ssobridge %s --help lists them; write -- before what begins with a hyphen and is none",
+			cmd.Name(), wording.Visible(unknown.GetSpecifiedName()), cmd.Name())
+	}
+	if ok {
 		var known []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 		name, hint := unknown.GetSpecifiedName(), "; ssobridge "+cmd.Name()+" --help lists them"
