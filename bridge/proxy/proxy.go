@@ -78,10 +78,12 @@ type Exchange struct {
 
 // Serve carries r to the upstream and its answer to w.
 func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
-	if r.ContentLength != 0 {
-		// Without it, net/http's HTTP/1 server reads the request to its end
-		// before it sends an answer, and whoever streams both ways waits forever.
-		_ = http.NewResponseController(w).EnableFullDuplex() // an error: HTTP/2, which is so anyway
+	var body *inbound
+	if r.ContentLength != 0 && r.ProtoMajor == 1 && http.NewResponseController(w).EnableFullDuplex() == nil {
+		// Without it, net/http reads the request to its end before it sends an
+		// answer, and whoever streams both ways waits forever.
+		body = new(inbound)
+		defer body.end(w)
 	}
 	answers := &answerWriter{ResponseWriter: w, upstream: u, oldClient: !r.ProtoAtLeast(1, 1), tunnel: x.Tunnel}
 	if len(w.Header()) > 0 {
@@ -101,6 +103,9 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 			u.rewrite(pr)
 			x.Edit(pr.Out.Header)
 			u.forward(pr)
+			if body != nil && pr.Out.Body != nil {
+				body.ReadCloser, pr.Out.Body = pr.Out.Body, body
+			}
 		},
 		Transport:  u.Transport,
 		BufferPool: &u.buffers,
@@ -229,9 +234,9 @@ func IsTimeout(err error) bool {
 }
 
 // DropForeignUpgrade removes an Upgrade to anything but WebSocket from an
-// inbound request, and any in HTTP/1.0. A server may ignore the offer (RFC 9110
-// §7.8); a tunnel to the upstream in another protocol would carry requests that
-// nobody checked.
+// inbound request, and any in HTTP/1.0 or with a body, which would be read beside the
+// tunnel. A server may ignore the offer (RFC 9110 §7.8); a tunnel to the upstream in
+// another protocol would carry requests that nobody checked.
 func DropForeignUpgrade(r *http.Request) {
 	if r.Header["Upgrade"] != nil && !asksForWebSocket(r) {
 		r.Header.Del("Upgrade")
@@ -243,7 +248,7 @@ func DropForeignUpgrade(r *http.Request) {
 func asksForWebSocket(r *http.Request) bool {
 	upgrade := r.Header["Upgrade"]
 	return len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.Method == http.MethodGet &&
-		r.ProtoMajor == 1 && r.ProtoMinor == 1
+		r.ProtoMajor == 1 && r.ProtoMinor == 1 && r.ContentLength == 0
 }
 
 // buffers lends copy buffers; its zero value is ready.

@@ -1,0 +1,245 @@
+package proxy_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/proxy"
+)
+
+// lines is what a server logs.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// hasty is an app that answers as soon as it has a request's head, and the targets that
+// it was asked for.
+func hasty(t testing.TB, answer string) (*rawServer, func() string) {
+	t.Helper()
+	var seen lines
+	return raw(t, func(c net.Conn, br *bufio.Reader) {
+		head, err := readHead(br)
+		if err != nil {
+			return
+		}
+		_, _ = fmt.Fprintln(&seen, strings.Fields(head)[1])
+		_, _ = io.WriteString(c, answer)
+		_, _ = io.Copy(io.Discard, br)
+	}), seen.String
+}
+
+const smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+
+// What is left of a body that its answer has overtaken is never a request, and its end
+// is no panic: net/http would go on reading beside itself (golang.org/issue/15527 is
+// why it reads on at all).
+func TestBodyThatItsAnswerOvertookIsNoRequest(t *testing.T) {
+	const (
+		fixed  = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+		stream = "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
+	)
+	large := strings.Repeat("x", 300<<10) // more than net/http reads of what nobody wants
+	for name, body := range map[string]struct{ head, first, rest string }{
+		"its end comes late":        {"Content-Length: 10", "hello", "world" + smuggled},
+		"nothing more comes":        {"Content-Length: 10", "hello", ""},
+		"one chunk comes late":      {"Transfer-Encoding: chunked", "5\r\nhello\r\n", "5\r\nworld\r\n0\r\n\r\n" + smuggled},
+		"it waits amid a chunk":     {"Transfer-Encoding: chunked", "ff\r\nhello", smuggled},
+		"it waits before a chunk":   {"Transfer-Encoding: chunked", "5\r\nhello\r\n", smuggled},
+		"a chunk has no size":       {"Transfer-Encoding: chunked", "5\r\nhello\r\nzz\r\n", smuggled},
+		"a trailer is no field":     {"Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\nno field\r\n\r\n", smuggled},
+		"none of it comes":          {"Content-Length: 36", "", smuggled + smuggled},
+		"it is larger than is read": {fmt.Sprintf("Content-Length: %d", len(large)+1+len(smuggled)), "x", large + smuggled + smuggled},
+	} {
+		for _, answer := range []string{fixed, stream} {
+			for _, limited := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %.40q, limited %v", name, answer[27:], limited), func(t *testing.T) {
+					t.Parallel()
+					app, seen := hasty(t, answer)
+					var logged lines
+					f := newFront(t, proxy.Options{Addresses: []proxy.Address{app.address(t)}}, func(f *proxied) {
+						f.Config.ErrorLog = log.New(&logged, "", 0)
+						if limited {
+							f.Config.Handler = limitBodies(f.Config.Handler)
+						}
+					})
+					overtake(t, f.Listener.Addr().String(), "POST /first HTTP/1.1\r\nHost: a\r\n"+body.head+"\r\n\r\n"+body.first, body.rest)
+					f.Close() // waits for the connection
+					if strings.Contains(logged.String(), "panic") {
+						t.Errorf("a panic: %s", logged.String())
+					}
+					if got := seen(); got != "/first\n" {
+						t.Errorf("the app is asked for %q", got)
+					}
+				})
+			}
+		}
+	}
+}
+
+// Bodies that were read cost no connection, nor do those read while the answer was
+// under way.
+func TestConnectionIsKeptAfterABodyThatWasRead(t *testing.T) {
+	f := newFront(t, proxy.Options{}, nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stream" {
+			_ = http.NewResponseController(w).EnableFullDuplex()
+			_ = http.NewResponseController(w).Flush()
+		}
+		_, _ = io.Copy(w, r.Body)
+	}))
+	conn, err := net.Dial("tcp", f.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	br := bufio.NewReader(conn)
+	for _, path := range []string{"/", "/stream", "/", "/stream", "/"} {
+		for head, body := range map[string]string{"Content-Length: 5": "hello", "Transfer-Encoding: chunked": "5\r\nhello\r\n0\r\n\r\n"} {
+			_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", path, head)
+			var answer *http.Response
+			if path == "/stream" { // whose answer has begun
+				if answer, err = http.ReadResponse(br, nil); err != nil {
+					t.Fatal(path, head, err)
+				}
+			}
+			_, _ = io.WriteString(conn, body)
+			if answer == nil {
+				if answer, err = http.ReadResponse(br, nil); err != nil {
+					t.Fatal(path, head, err)
+				}
+			}
+			if b, err := io.ReadAll(answer.Body); err != nil || string(b) != "hello" || answer.Close {
+				t.Fatalf("%s %s: %q %v, close %v", path, head, b, err, answer.Close)
+			}
+		}
+	}
+}
+
+// A body beside a tunnel would be read from what the tunnel carries.
+func TestRequestWithABodyBecomesNoTunnel(t *testing.T) {
+	for _, body := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + body + "\r\n\r\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy.DropForeignUpgrade(r)
+		if r.Header["Upgrade"] != nil {
+			t.Errorf("%s: the upgrade goes on", body)
+		}
+	}
+}
+
+// limitBodies replaces bodies, which hides from net/http that one was closed early.
+func limitBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<30)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// overtake sends what comes before an answer, waits for all of that, sends the rest and
+// waits for the end of the connection. The answer may be another if the request is bad.
+func overtake(t testing.TB, addr, first, rest string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, first); err != nil {
+		t.Fatal(err)
+	}
+	br := bufio.NewReader(conn)
+	answer, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(conn, rest) // an error: the connection is closed by then
+	_, err = io.Copy(io.Discard, br)
+	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
+		t.Error("the connection is kept")
+	}
+}
+
+// The end of a body and its answer meet anywhere.
+func TestBodyAndAnswerRace(t *testing.T) {
+	app, _ := hasty(t, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+	var logged lines
+	f := newFront(t, proxy.Options{Addresses: []proxy.Address{app.address(t)}}, func(f *proxied) { f.Config.ErrorLog = log.New(&logged, "", 0) })
+	addr := f.Listener.Addr().String()
+	end := time.Now().Add(time.Second)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for n := 0; time.Now().Before(end); n++ {
+				race(t, addr, n)
+			}
+		})
+	}
+	wg.Wait()
+	f.Close()
+	if strings.Contains(logged.String(), "panic") {
+		t.Errorf("a panic: %s", logged.String())
+	}
+}
+
+// race sends a request in two writes, the second ever later in the first's way, with
+// another request behind it.
+func race(t testing.TB, addr string, n int) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	head, first, rest := "Content-Length: 10", "hello", "world"
+	if n%2 == 1 {
+		head, first, rest = "Transfer-Encoding: chunked", "5\r\nhello\r\n", "5\r\nworld\r\n0\r\n\r\n"
+	}
+	_, _ = io.WriteString(conn, "POST /1 HTTP/1.1\r\nHost: a\r\n"+head+"\r\n\r\n"+first)
+	late := time.Now().Add(time.Duration(n%40) * 20 * time.Microsecond)
+	for time.Now().Before(late) { // sleeping takes longer
+	}
+	_, _ = io.WriteString(conn, rest+"GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	br := bufio.NewReader(conn)
+	for i := range 2 {
+		answer, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Errorf("answer %d: %v", i, err)
+			return
+		}
+		if b, err := io.ReadAll(answer.Body); err != nil || string(b) != "ok" || answer.StatusCode != http.StatusOK {
+			t.Errorf("answer %d: %d %q %v", i, answer.StatusCode, b, err)
+		}
+		if answer.Close {
+			return
+		}
+	}
+}
