@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // answerWriter is where ReverseProxy writes an answer. It keeps back what is not for
@@ -16,14 +17,16 @@ import (
 type answerWriter struct {
 	http.ResponseWriter
 	upstream *Upstream
-	// oldClient speaks HTTP/1.0.
-	oldClient bool
+	// uninformed clients get no informational answers.
+	uninformed bool
 	// before is what was in the header before the app said anything: ReverseProxy
 	// empties it with every informational answer.
 	before    http.Header
 	wasSilent bool // only informational answers so far
-	tunnel    func(*Tunnel) func()
-	cancel    context.CancelFunc
+	// patience is with a client of HTTP/2 that takes nothing; 0: any.
+	patience time.Duration
+	tunnel   func(*Tunnel) func()
+	cancel   context.CancelFunc
 }
 
 // Unwrap is for http.ResponseController.
@@ -49,12 +52,57 @@ func (w *answerWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// A connection of HTTP/2 goes on while the client holds one stream of it by a window that
+// it does not open, so that the server's own patience with it never ends. Here it does,
+// where something is written: the silence of the app is none of the client's.
+
+// Write is http.ResponseWriter's.
+func (w *answerWriter) Write(p []byte) (n int, err error) {
+	if w.patience == 0 {
+		return w.ResponseWriter.Write(p)
+	}
+	const piece = 16 << 10 // whoever takes as much each time may be slow
+	for len(p) > 0 && err == nil {
+		stop := w.watch()
+		var m int
+		m, err = w.ResponseWriter.Write(p[:min(piece, len(p))])
+		stop()
+		n, p = n+m, p[m:]
+	}
+	return n, err
+}
+
+// FlushError is for http.ResponseController.
+func (w *answerWriter) FlushError() error {
+	if w.patience > 0 {
+		stop := w.watch()
+		defer stop()
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// watch ends the stream if stop is not called in time.
+func (w *answerWriter) watch() (stop func() bool) {
+	return time.AfterFunc(w.patience, func() {
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
+	}).Stop
+}
+
+// end is called when nothing more is written, and net/http has yet to send what it has.
+func (w *answerWriter) end() {
+	if w.patience > 0 {
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.patience))
+	}
+}
+
 // inform passes on an informational answer, such as 103 (RFC 8297), but no more than
 // hints: what it says is not yet the app's answer, which the bridge has not seen. A
-// client of HTTP/1.0 takes it for the answer itself (RFC 9110 §15.2).
+// client of HTTP/1.0 takes it for the answer itself (RFC 9110 §15.2); to one that asked
+// whether to go on, net/http says so when the body is read, into the same buffer at the
+// same time (expectContinueReader, Go 1.26).
 func (w *answerWriter) inform(status int, h http.Header) {
 	w.wasSilent = true
-	if w.oldClient {
+	if w.uninformed {
 		return
 	}
 	maps.DeleteFunc(h, func(name string, _ []string) bool {

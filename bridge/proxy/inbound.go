@@ -1,49 +1,204 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// inbound is the body of a request that its answer may overtake (HTTP/1, full duplex).
+// inbound is the body of a request on its way to the app. Its answer may overtake it,
+// and either side may be lost meanwhile; net/http (Go 1.26) is of no help with that:
 //
-// net/http then leaves the rest of it to the end of the request, and there it does not
-// look at how that went (conn.serve and response.finishRequest, Go 1.26): if the body's
-// end comes, it reads the connection twice at the same time and panics; if an error
-// does, of a Read that was interrupted or of a chunk that is none, it takes what follows
-// for the next request, which whoever wrote the body has written too (CWE-444).
+//   - A transport that has lost the app waits for the Read that it is in, for as long as
+//     the client sends nothing (persistConn.mapRoundTripError, http2clientStream.doRequest).
+//     So the client is read aside, and Close gives up a Read under way. (A deadline on the
+//     client's connection would end the request's context too, and with it the answer.)
+//   - HTTP/1, full duplex: what the answer has overtaken is left to the end of the request,
+//     where nobody looks at how that went (conn.serve, response.finishRequest). If the
+//     body's end comes, the connection is read twice at the same time, which is a panic; if
+//     an error does, of a Read that was interrupted or of a chunk that is none, what follows
+//     is taken for the next request, which whoever wrote the body has written too (CWE-444).
+//
+// After end, nothing reads the client, and a connection whose body was not read to its
+// end carries no other request.
 type inbound struct {
-	io.ReadCloser
-	mu    sync.Mutex // held while a Read waits for the client
+	client  io.ReadCloser
+	http1   http.ResponseWriter // nil: HTTP/2, where a stream that ends takes its body along
+	app     atomic.Pointer[appConn]
+	buffers *buffers
+
+	chunks    chan chunk
+	closed    chan struct{}
+	closeOnce sync.Once
+
+	patience time.Duration // with a client that sends nothing; 0: any
+	stalled  atomic.Bool   // it has ended
+
+	reading sync.Mutex // held by Read
+	buf     []byte     // of the chunk before
+	filled  bool       // by that
+	rest    []byte     // of it
+	err     error      // that follows
+
+	mu    sync.Mutex // held while the client is waited for
 	over  bool       // nobody reads on
 	whole bool       // it was read to its end
 }
 
-var errOver = errors.New("the request is over")
-
-// Read fails once the request is over: what writes to the upstream outlives it.
-func (b *inbound) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.over {
-		return 0, errOver
-	}
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		b.whole = true
-	}
-	return n, err
+// chunk is what one Read of the client has brought.
+type chunk struct {
+	n   int
+	err error
 }
 
-// end is called when the request is over. A connection whose body is not whole by then
-// carries no other request; what is left may come for a while, so that the client gets
-// to read the answer (RFC 9112 §9.6).
-func (b *inbound) end(w http.ResponseWriter) {
-	c := http.NewResponseController(w)
+var errOver = errors.New("no more of the request's body is taken")
+
+// ErrStalled is given to Fail where the client has announced a body and does not send it.
+var ErrStalled = errors.New("the request's body does not come")
+
+// newInbound returns r with a body to be lent to transports, or nil if it has none, or
+// one whose answer cannot overtake it. A body of no announced length may be a stream,
+// which is silent for as long as it likes, unless it is anybody's.
+func (u *Upstream) newInbound(w http.ResponseWriter, r *http.Request, anybodys bool) (*inbound, *http.Request) {
+	if r.ContentLength == 0 || r.Body == nil {
+		return nil, r
+	}
+	b := &inbound{client: r.Body, buffers: &u.buffers, chunks: make(chan chunk), closed: make(chan struct{})}
+	if r.ContentLength > 0 || anybodys {
+		b.patience = u.StallTimeout
+	}
+	if r.ProtoMajor == 1 {
+		// Without it, net/http reads the request to its end before it sends an
+		// answer, and whoever streams both ways waits forever.
+		if http.NewResponseController(w).EnableFullDuplex() != nil {
+			return nil, r
+		}
+		b.http1 = w
+	}
+	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { b.follow(info.Conn) }}
+	return b, r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
+}
+
+// Read is io.Reader's. What the client sends after Close has given one up is lost.
+func (b *inbound) Read(p []byte) (int, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	select {
+	case <-b.closed:
+		return 0, errOver
+	default:
+	}
+	if len(b.rest) == 0 && b.err == nil {
+		buf := b.take()
+		go b.next(buf)
+		var patience <-chan time.Time
+		if b.patience > 0 {
+			t := time.NewTimer(b.patience)
+			defer t.Stop()
+			patience = t.C
+		}
+		select {
+		case <-patience:
+			b.stalled.Store(true)
+			_ = b.Close()
+			return 0, ErrStalled
+		case c := <-b.chunks:
+			b.buf, b.filled, b.rest, b.err = buf, c.n == len(buf), buf[:c.n], c.err
+		case <-b.closed:
+			return 0, errOver
+		}
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	if len(b.rest) > 0 || b.err == nil {
+		return n, nil
+	}
+	b.giveBack()
+	return n, b.err
+}
+
+// take returns the buffer of the Read before, or a larger one if that was filled.
+func (b *inbound) take() []byte {
+	buf := b.buf
+	b.buf = nil
+	switch {
+	case buf == nil:
+		return b.buffers.Get()
+	case b.filled && len(buf) == bufferSize:
+		b.buffers.Put(buf)
+		return b.buffers.getLarge()
+	}
+	return buf
+}
+
+func (b *inbound) giveBack() {
+	if b.buf != nil {
+		b.buffers.Put(b.buf)
+		b.buf, b.rest = nil, nil
+	}
+}
+
+// next waits for the client.
+func (b *inbound) next(buf []byte) {
+	b.mu.Lock()
+	n, err := 0, errOver
+	if !b.over {
+		n, err = b.client.Read(buf)
+		b.whole = err == io.EOF
+	}
+	b.mu.Unlock()
+	select {
+	case b.chunks <- chunk{n, err}:
+	case <-b.closed:
+		b.buffers.Put(buf)
+	}
+}
+
+// Close is called by transports that take no more: they have all, or got an answer that
+// says so, or have lost the app.
+func (b *inbound) Close() error {
+	b.closeOnce.Do(func() { close(b.closed) })
+	return nil
+}
+
+// announceEnd has an answer of our own say that the connection ends, if it does.
+func (b *inbound) announceEnd() {
+	if b == nil || b.http1 == nil {
+		return
+	}
+	if b.mu.TryLock() { // or the client is waited for
+		defer b.mu.Unlock()
+		if b.whole {
+			return
+		}
+	}
+	b.http1.Header().Set("Connection", "close")
+}
+
+// end is called when the request is over.
+func (b *inbound) end() {
+	_ = b.Close()
+	b.reading.Lock()
+	b.giveBack()
+	b.reading.Unlock()
+	if app := b.app.Load(); app != nil {
+		app.carries.CompareAndSwap(b, nil)
+	}
+	if b.http1 == nil {
+		_ = b.client.Close() // interrupts
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.over = true
+		return
+	}
+	c := http.NewResponseController(b.http1)
 	interrupted := !b.mu.TryLock()
 	if interrupted {
 		_ = c.SetReadDeadline(time.Unix(1, 0))
@@ -54,8 +209,10 @@ func (b *inbound) end(w http.ResponseWriter) {
 	if b.whole && !interrupted {
 		return
 	}
+	// What is left may come for a while, so that the client gets to read the answer
+	// (RFC 9112 §9.6).
 	_ = c.SetReadDeadline(time.Now().Add(farewell))
-	closeAfter(w)
+	closeAfter(b.http1)
 }
 
 // closeAfter closes w's connection after the answer, even if the header is sent: of what
@@ -70,4 +227,47 @@ func closeAfter(w http.ResponseWriter) {
 		w = outer.Unwrap()
 	}
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
+}
+
+// appConn is a connection to an app. Its end closes the body that it carries: with
+// HTTP/1, http.Transport does that only when it has read the body. (With HTTP/2, it does
+// it itself, and a connection carries many.)
+type appConn struct {
+	net.Conn
+	closed  atomic.Bool
+	carries atomic.Pointer[inbound]
+}
+
+// follow makes the end of a connection, even one that has come, the body's.
+func (b *inbound) follow(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	app, ok := conn.(*appConn)
+	if !ok {
+		return
+	}
+	b.app.Store(app)
+	app.carries.Store(b)
+	if app.closed.Load() {
+		_ = b.Close()
+	}
+}
+
+// Close is net.Conn's.
+func (c *appConn) Close() error {
+	err := c.Conn.Close()
+	c.closed.Store(true)
+	if b := c.carries.Load(); b != nil {
+		_ = b.Close()
+	}
+	return err
+}
+
+// CloseWrite is for tunnels.
+func (c *appConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }

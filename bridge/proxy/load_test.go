@@ -4,38 +4,26 @@ package proxy_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"text/tabwriter"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge/server"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -57,10 +45,11 @@ func TestLoad(t *testing.T) {
 	out := tabwriter.NewWriter(t.Output(), 2, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(out, "scenario\tfront\treq/s\tratio\tp50\tp99\tp99.9\tCPU/req\tRSS\t")
 	for _, s := range []scenario{
-		{"1 kB, 32 connections", 1 << 10, 32, true},
-		{"1 kB, 1,000 connections", 1 << 10, 1000, true},
-		{"1 kB, new connections", 1 << 10, 32, false},
-		{"1 MB, 32 connections", 1 << 20, 32, true},
+		{"1 kB, 32 connections", 0, 1 << 10, 32, true},
+		{"1 kB, 1,000 connections", 0, 1 << 10, 1000, true},
+		{"1 kB, new connections", 0, 1 << 10, 32, false},
+		{"1 MB down, 32 connections", 0, 1 << 20, 32, true},
+		{"1 MB up, 32 connections", 1 << 20, 0, 32, true},
 	} {
 		if *loadFor == 0 {
 			s.connections = min(s.connections, 8)
@@ -91,7 +80,7 @@ const loadRounds = 5
 
 type scenario struct {
 	name        string
-	bytes       int
+	up, down    int // bytes of the bodies
 	connections int
 	keepAlive   bool
 }
@@ -126,6 +115,7 @@ type usage struct {
 type loadWorld struct {
 	fronts     []front
 	assertions []string
+	body       []byte
 	next       atomic.Uint64
 }
 
@@ -142,6 +132,7 @@ func newLoad(t *testing.T) *loadWorld {
 	}
 	body := make([]byte, 1<<20)
 	upstream := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
 		n, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
 		rw.Header()["Content-Length"] = []string{strconv.Itoa(n)}
 		_, _ = rw.Write(body[:n])
@@ -151,7 +142,7 @@ func newLoad(t *testing.T) *loadWorld {
 	if *loadFor == 0 {
 		number = 100
 	}
-	w := &loadWorld{assertions: issuer.Assertions(number, verifiertest.Claims{
+	w := &loadWorld{body: body, assertions: issuer.Assertions(number, verifiertest.Claims{
 		Audience: loadHost, Subject: "ann-id", Email: "ann@example.com", Name: "Ann", SessionID: "sid",
 		Groups: []string{"dev@example.com", "ops@example.com", "sre@example.com"},
 	})}
@@ -223,7 +214,7 @@ func (w *loadWorld) run(t *testing.T, f front, s scenario, length time.Duration,
 		g.Go(func() {
 			for time.Now().Before(end) {
 				began := time.Now()
-				if err := w.request(t.Context(), transport, f.addr, s.bytes); err != nil {
+				if err := w.request(t.Context(), transport, f.addr, s); err != nil {
 					failed.Add(1)
 					continue
 				}
@@ -240,8 +231,12 @@ func (w *loadWorld) run(t *testing.T, f front, s scenario, length time.Duration,
 	r.rss = max(r.rss, after.RSS)
 }
 
-func (w *loadWorld) request(ctx context.Context, transport http.RoundTripper, addr string, n int) error {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/"+strconv.Itoa(n), nil)
+func (w *loadWorld) request(ctx context.Context, transport http.RoundTripper, addr string, s scenario) error {
+	method, body := http.MethodGet, io.Reader(http.NoBody)
+	if s.up > 0 {
+		method, body = http.MethodPost, bytes.NewReader(w.body[:s.up])
+	}
+	q, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/"+strconv.Itoa(s.down), body)
 	if err != nil {
 		return err
 	}
@@ -256,129 +251,8 @@ func (w *loadWorld) request(ctx context.Context, transport http.RoundTripper, ad
 	}
 	got, err := io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
-	if err != nil || resp.StatusCode != http.StatusOK || got != int64(n) {
+	if err != nil || resp.StatusCode != http.StatusOK || got != int64(s.down) {
 		return fmt.Errorf("status %d, %d bytes: %w", resp.StatusCode, got, err)
 	}
 	return nil
-}
-
-// TestLoadFront is a front: it serves until its input ends, and says what it has used
-// for every line of it.
-func TestLoadFront(t *testing.T) {
-	name := os.Getenv("SSOBRIDGE_LOAD_FRONT")
-	if name == "" {
-		t.Skip("run by TestLoad")
-	}
-	dir, upstream := os.Getenv("SSOBRIDGE_LOAD_DIR"), os.Getenv("SSOBRIDGE_LOAD_UPSTREAM")
-	addr := ""
-	if name == "ssobridge" {
-		addr = serveBridge(t, dir, upstream)
-	} else {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr = l.Addr().String()
-		handler := plainProxy(upstream)
-		if name == "ReverseProxy+ecdsa" {
-			handler = verifyingProxy(t, dir, handler)
-		}
-		go func() { _ = http.Serve(l, handler) }()
-	}
-	fmt.Println(addr)
-	for in := bufio.NewReader(os.Stdin); ; {
-		if _, err := in.ReadString('\n'); err != nil {
-			os.Exit(0)
-		}
-		var r syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-			t.Fatal(err)
-		}
-		line, _ := json.Marshal(usage{time.Duration(r.Utime.Nano() + r.Stime.Nano()), residentBytes()})
-		fmt.Println(string(line))
-	}
-}
-
-// residentBytes is what the process has in memory, or 0 where that cannot be known.
-func residentBytes() int64 {
-	if runtime.GOOS != "linux" {
-		return 0
-	}
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
-
-func plainProxy(upstream string) http.Handler {
-	target := &url.URL{Scheme: "http", Host: upstream}
-	return &httputil.ReverseProxy{
-		Rewrite: func(pr *httputil.ProxyRequest) {
-			pr.SetURL(target)
-			pr.SetXForwarded()
-		},
-		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
-	}
-}
-
-// verifyingProxy puts one bare signature check in front of next.
-func verifyingProxy(t *testing.T, dir string, next http.Handler) http.Handler {
-	text, err := os.ReadFile(filepath.Join(dir, "pomerium.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := public.(*ecdsa.PublicKey)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		assertion := r.Header.Get("X-Pomerium-Jwt-Assertion")
-		i := strings.LastIndexByte(assertion, '.')
-		sig, err := base64.RawURLEncoding.DecodeString(assertion[i+1:])
-		digest := sha256.Sum256([]byte(assertion[:i]))
-		if err != nil || !ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// serveBridge runs ssobridge as `serve` does.
-func serveBridge(t *testing.T, dir, upstream string) string {
-	path := filepath.Join(dir, "ssobridge.toml")
-	toml := fmt.Sprintf(`
-[server]
-listen       = "127.0.0.1:0"
-admin_listen = "127.0.0.1:0"
-
-[issuer.pomerium]
-public_key_file = "pomerium.pem"
-
-[app.app]
-host     = %q
-upstream = "http://%s"
-adapter  = "grafana"
-
-[[app.app.rule]]
-role   = "Viewer"
-emails = ["*@example.com"]
-`, loadHost, upstream)
-	if err := os.WriteFile(path, []byte(toml), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	started := make(chan string, 1)
-	go func() {
-		err := server.Run(context.Background(), server.Options{
-			ConfigPath: path, Log: slog.New(slog.DiscardHandler),
-			Started: func(a server.Addrs) { started <- a.Listen.String() },
-		})
-		fmt.Fprintln(os.Stderr, "ssobridge ended:", err)
-		os.Exit(1)
-	}()
-	return <-started
 }

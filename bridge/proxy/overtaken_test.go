@@ -2,12 +2,14 @@ package proxy_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -62,8 +64,7 @@ func TestBodyThatItsAnswerOvertookIsNoRequest(t *testing.T) {
 		stream = "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
 	)
 	large := strings.Repeat("x", 300<<10) // more than net/http reads of what nobody wants
-	var all sync.WaitGroup                // most take a while to end
-	for name, body := range map[string]struct{ head, first, rest string }{
+	bodies := map[string]struct{ head, first, rest string }{
 		"its end comes late":        {"Content-Length: 10", "hello", "world" + smuggled},
 		"nothing more comes":        {"Content-Length: 10", "hello", ""},
 		"one chunk comes late":      {"Transfer-Encoding: chunked", "5\r\nhello\r\n", "5\r\nworld\r\n0\r\n\r\n" + smuggled},
@@ -72,21 +73,32 @@ func TestBodyThatItsAnswerOvertookIsNoRequest(t *testing.T) {
 		"a chunk has no size":       {"Transfer-Encoding: chunked", "5\r\nhello\r\nzz\r\n", smuggled},
 		"a trailer is no field":     {"Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\nno field\r\n\r\n", smuggled},
 		"none of it comes":          {"Content-Length: 36", "", smuggled + smuggled},
+		"nobody asked for it":       {"Expect: 100-continue\r\nContent-Length: 5", "", "hello" + smuggled},
+		"it comes unasked":          {"Expect: 100-continue\r\nContent-Length: 36", "hello", smuggled + smuggled},
 		"it is larger than is read": {fmt.Sprintf("Content-Length: %d", len(large)+1+len(smuggled)), "x", large + smuggled + smuggled},
-	} {
-		for _, answer := range []string{fixed, stream} {
-			for _, limited := range []bool{false, true} {
-				name := fmt.Sprintf("%s, %.40q, limited %v", name, answer[27:], limited)
+	}
+	requests := map[string]func(*proxied){
+		"POST /first HTTP/1.1":                 nil,
+		"POST /first HTTP/1.1\r\nX-Limited: 1": func(f *proxied) { f.Config.Handler = limitBodies(f.Config.Handler) },
+		"POST /first HTTP/1.1\r\nX-TLS: 1":     func(f *proxied) { f.Listener = tls.NewListener(f.Listener, certified(t)) },
+		"GET /first HTTP/1.1":                  nil,
+		"HEAD /first HTTP/1.1":                 nil,
+	}
+	var all sync.WaitGroup // most take a while to end
+	for name, body := range bodies {
+		for request, edit := range requests {
+			for _, answer := range []string{fixed, stream} {
+				name := fmt.Sprintf("%s, %q, %.40q", name, request, answer[27:])
 				app, seen := hasty(t, answer)
 				var logged lines
 				f := newFront(t, proxy.Options{Addresses: []proxy.Address{app.address(t)}}, func(f *proxied) {
 					f.Config.ErrorLog = log.New(&logged, "", 0)
-					if limited {
-						f.Config.Handler = limitBodies(f.Config.Handler)
+					if edit != nil {
+						edit(f)
 					}
 				})
 				all.Go(func() {
-					head := "POST /first HTTP/1.1\r\nHost: a\r\n" + body.head + "\r\n\r\n"
+					head := request + "\r\nHost: a\r\n" + body.head + "\r\n\r\n"
 					if err := overtake(f.Listener.Addr().String(), head+body.first, body.rest); err != nil {
 						t.Errorf("%s: %v", name, err)
 					}
@@ -102,6 +114,14 @@ func TestBodyThatItsAnswerOvertookIsNoRequest(t *testing.T) {
 		}
 	}
 	all.Wait()
+}
+
+// certified is a TLS server's with a certificate of nobody's.
+func certified(t testing.TB) *tls.Config {
+	t.Helper()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	return &tls.Config{Certificates: s.TLS.Certificates}
 }
 
 // Bodies that were read cost no connection, nor do those read while the answer was
@@ -122,7 +142,10 @@ func TestConnectionIsKeptAfterABodyThatWasRead(t *testing.T) {
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	br := bufio.NewReader(conn)
 	for _, path := range []string{"/", "/stream", "/", "/stream", "/"} {
-		for head, body := range map[string]string{"Content-Length: 5": "hello", "Transfer-Encoding: chunked": "5\r\nhello\r\n0\r\n\r\n"} {
+		for head, body := range map[string]string{
+			"Content-Length: 5": "hello", "Transfer-Encoding: chunked": "5\r\nhello\r\n0\r\n\r\n",
+			"Trailer: X-Sum\r\nTransfer-Encoding: chunked": "5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n",
+		} {
 			_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", path, head)
 			var answer *http.Response
 			if path == "/stream" { // whose answer has begun
@@ -172,13 +195,20 @@ func overtake(addr, first, rest string) error {
 	if err != nil {
 		return err
 	}
+	if strings.Contains(first, "X-TLS") {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(15 * time.Second))
 	if _, err := io.WriteString(conn, first); err != nil {
 		return err
 	}
 	br := bufio.NewReader(conn)
-	answer, err := http.ReadResponse(br, nil)
+	method, _, _ := strings.Cut(first, " ")
+	answer, err := http.ReadResponse(br, &http.Request{Method: method})
+	for err == nil && answer.StatusCode == http.StatusContinue {
+		answer, err = http.ReadResponse(br, &http.Request{Method: method})
+	}
 	if err != nil {
 		return err
 	}
@@ -247,4 +277,62 @@ func race(t testing.TB, addr string, n int) {
 			return
 		}
 	}
+}
+
+// A client that asks first is told once to go on, amid whatever else it is told: the
+// server says so when the body is read, beside what it is given to say.
+func TestContinueAndHintsDoNotMix(t *testing.T) {
+	const hint = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+	for first, times := range map[string]int{"": 1 /* takes a second */, "HTTP/1.1 100 Continue\r\n\r\n": 20} {
+		app := raw(t, func(c net.Conn, br *bufio.Reader) {
+			for {
+				if _, err := readHead(br); err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, first)
+				came := make(chan struct{})
+				go func() {
+					_, _ = io.ReadFull(br, make([]byte, 5))
+					close(came)
+				}()
+				for waiting := true; waiting; {
+					select {
+					case <-came:
+						waiting = false
+					default:
+						_, _ = io.WriteString(c, hint)
+					}
+				}
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			}
+		})
+		f := newFront(t, proxy.Options{Addresses: []proxy.Address{app.address(t)}}, nil)
+		conn, br := dial(t, f)
+		for range times {
+			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+			if head, err := readHead(br); err != nil || head != "HTTP/1.1 100 Continue\r\n\r\n" {
+				t.Fatalf("%q %v", head, err)
+			}
+			_, _ = io.WriteString(conn, "hello")
+			answer, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := said(answer); err != nil || got != `200 "ok"` {
+				t.Fatal(got, err)
+			}
+		}
+	}
+}
+
+// dial connects to a front.
+func dial(t *testing.T, f *proxied) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", f.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return conn, bufio.NewReader(conn)
 }

@@ -15,7 +15,8 @@
 // both in the kernel), verification not counted; but it can neither be cancelled when
 // the client goes, nor pass on 1xx, trailers, upgrades or HTTP/2, and would have been a
 // second reader of answers to be wrong in. Carrying a request costs 2.5 µs of our own
-// and ReverseProxy's, the two networks the rest.
+// and ReverseProxy's, the two networks the rest. A build guided by a profile (PGO) was
+// 0.94 to 1.07 times as fast: most is spent in the kernel, and in P-256's assembly.
 package proxy
 
 import (
@@ -30,6 +31,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Upstream is one app's upstream. It is safe for concurrent use and holds no
@@ -39,13 +41,18 @@ type Upstream struct {
 	URL *url.URL
 	// Transport carries the requests.
 	Transport http.RoundTripper
-	// PreserveHost sends the Host that the client asked for, which apps compare
-	// with Origin, rather than the one of URL.
+	// PreserveHost sends the request's Host, which apps compare with Origin, rather than
+	// the one of URL. Serve's caller has made sure that it is the app's.
 	PreserveHost bool
-	// TrustedProxies are the peers whose X-Forwarded-* headers are believed.
+	// TrustedProxies are the peers whose X-Forwarded-For and -Proto are believed.
 	TrustedProxies []netip.Prefix
+	// TrustUnix believes all peers on Unix sockets too.
+	TrustUnix bool
 	// Hide are the response headers that clients do not get, in canonical form.
 	Hide []string
+	// StallTimeout is how long a client may take to send the next of a body that it has
+	// announced, and one of HTTP/2 to take the next of an answer; 0: for ever.
+	StallTimeout time.Duration
 	// Log receives what happens to answers under way, at debug level.
 	Log *slog.Logger
 
@@ -62,6 +69,8 @@ func (u *Upstream) errorLog() *log.Logger {
 
 // Exchange is what the bridge does to one request and its answer.
 type Exchange struct {
+	// Anybodys: it takes no identity to send such requests.
+	Anybodys bool
 	// Edit is given the headers that go to the upstream, when only the X-Forwarded-*
 	// ones are still to be set.
 	Edit func(http.Header)
@@ -78,14 +87,16 @@ type Exchange struct {
 
 // Serve carries r to the upstream and its answer to w.
 func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
-	var body *inbound
-	if r.ContentLength != 0 && r.ProtoMajor == 1 && http.NewResponseController(w).EnableFullDuplex() == nil {
-		// Without it, net/http reads the request to its end before it sends an
-		// answer, and whoever streams both ways waits forever.
-		body = new(inbound)
-		defer body.end(w)
+	body, r := u.newInbound(w, r, x.Anybodys)
+	if body != nil {
+		defer body.end()
 	}
-	answers := &answerWriter{ResponseWriter: w, upstream: u, oldClient: !r.ProtoAtLeast(1, 1), tunnel: x.Tunnel}
+	answers := &answerWriter{ResponseWriter: w, upstream: u, tunnel: x.Tunnel}
+	answers.uninformed = !r.ProtoAtLeast(1, 1) || r.ProtoMajor == 1 && r.Header["Expect"] != nil
+	if r.ProtoMajor == 2 {
+		answers.patience = u.StallTimeout
+		defer answers.end()
+	}
 	if len(w.Header()) > 0 {
 		answers.before = w.Header().Clone()
 	}
@@ -96,6 +107,7 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 		r = r.WithContext(ctx)
 	}
 	var trailer *http.Header
+	copying := &answerBuffers{buffers: &u.buffers}
 	// A ReverseProxy per request: it is a small value, and nothing of one
 	// request can be seen by another.
 	p := httputil.ReverseProxy{
@@ -103,18 +115,22 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 			u.rewrite(pr)
 			x.Edit(pr.Out.Header)
 			u.forward(pr)
-			if body != nil && pr.Out.Body != nil {
-				body.ReadCloser, pr.Out.Body = pr.Out.Body, body
+			if body != nil {
+				pr.Out.Body = body
 			}
 		},
 		Transport:  u.Transport,
-		BufferPool: &u.buffers,
+		BufferPool: copying,
 		ErrorLog:   u.errorLog(),
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			if body.announceEnd(); body != nil && body.stalled.Load() {
+				err = ErrStalled
+			}
 			x.Fail(err)
 		},
 		ModifyResponse: func(answer *http.Response) error {
 			trailer = &answer.Trailer
+			copying.length = answer.ContentLength
 			u.clean(answer.Header)
 			if x.Answer == nil {
 				return nil
@@ -190,48 +206,30 @@ func (u *Upstream) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Trailer = nil
 }
 
-// forward sets X-Forwarded-For, -Host and -Proto. What the client sent has been
-// removed by then; it counts only if the peer is a trusted proxy.
-func (u *Upstream) forward(pr *httputil.ProxyRequest) {
-	trusted := u.Trusts(pr.In.RemoteAddr)
-	if trusted {
-		pr.Out.Header["X-Forwarded-For"] = pr.In.Header["X-Forwarded-For"]
-	}
-	pr.SetXForwarded()
-	if !trusted {
-		return
-	}
-	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if values := pr.In.Header[name]; len(values) == 1 && values[0] != "" {
-			pr.Out.Header[name] = values
-		}
-	}
-}
-
-// Trusts reports whether a peer is one of TrustedProxies.
-func (u *Upstream) Trusts(remoteAddr string) bool {
-	if len(u.TrustedProxies) == 0 {
-		return false
-	}
-	peer, err := netip.ParseAddrPort(remoteAddr)
-	if err != nil {
-		return false
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	for _, p := range u.TrustedProxies {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
 // IsTimeout reports whether an error given to fail means that the upstream was
 // too slow, rather than not there.
 func IsTimeout(err error) bool {
 	var netErr net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
 }
+
+// Unquoted returns an error given to fail without what it quotes: net/http quotes the
+// answer that it cannot read, which may be a cookie.
+func Unquoted(err error) error {
+	if _, ours := errors.AsType[*dialError](err); ours || !strings.Contains(err.Error(), `"`) {
+		return err
+	}
+	return &unquoted{err}
+}
+
+type unquoted struct{ err error }
+
+func (e *unquoted) Error() string {
+	text, _, _ := strings.Cut(e.err.Error(), `"`)
+	return text + "…"
+}
+
+func (e *unquoted) Unwrap() error { return e.err }
 
 // DropForeignUpgrade removes an Upgrade to anything but WebSocket from an
 // inbound request, and any in HTTP/1.0 or with a body, which would be read beside the
@@ -250,17 +248,3 @@ func asksForWebSocket(r *http.Request) bool {
 	return len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.Method == http.MethodGet &&
 		r.ProtoMajor == 1 && r.ProtoMinor == 1 && r.ContentLength == 0
 }
-
-// buffers lends copy buffers; its zero value is ready.
-type buffers struct{ pool sync.Pool }
-
-const bufferSize = 32 << 10
-
-func (b *buffers) Get() []byte {
-	if buf, ok := b.pool.Get().(*[bufferSize]byte); ok {
-		return buf[:]
-	}
-	return make([]byte, bufferSize)
-}
-
-func (b *buffers) Put(buf []byte) { b.pool.Put((*[bufferSize]byte)(buf)) }

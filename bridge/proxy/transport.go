@@ -100,11 +100,12 @@ func Open(o Options) *Transport {
 
 // How long a connection may take: less where there is another address to try.
 const (
-	dialTimeout        = 10 * time.Second
-	dialTimeoutOfMany  = 3 * time.Second
-	handshakeTimeout   = 10 * time.Second
-	idleConnTimeout    = 90 * time.Second
-	maxIdlePerAddress  = 256
+	dialTimeout       = 10 * time.Second
+	dialTimeoutOfMany = 3 * time.Second
+	handshakeTimeout  = 10 * time.Second
+	idleConnTimeout   = 90 * time.Second
+	// With 256, a thousand requests at a time keep dialing.
+	maxIdlePerAddress  = 1024
 	tcpKeepAlivePeriod = 30 * time.Second
 )
 
@@ -147,6 +148,8 @@ func (c *connector) transport(protocols http.Protocols) *http.Transport {
 		IdleConnTimeout:       idleConnTimeout,
 		ExpectContinueTimeout: time.Second,
 		ResponseHeaderTimeout: c.options.Timeout,
+		// As much as net/http's servers take, and a tenth of its default.
+		MaxResponseHeaderBytes: http.DefaultMaxHeaderBytes,
 		// The client negotiates compression with the upstream, not we.
 		DisableCompression: true,
 	}
@@ -172,7 +175,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	return conn, nil
+	return &appConn{Conn: conn}, nil
 }
 
 // tls returns a dial function for TLS. The handshake is part of it, or a server that
@@ -265,16 +268,29 @@ func (a *address) request(r *http.Request) (*http.Request, *body) {
 // body is a request's body, lent to one attempt.
 type body struct {
 	io.ReadCloser
-	mu               sync.Mutex
-	closed, released bool
+	mu                      sync.Mutex
+	begun, closed, released bool
 }
 
-// Close closes the body once it is released.
+// Read is io.Reader's.
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	closed := b.closed
+	b.begun = true
+	b.mu.Unlock()
+	if closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.ReadCloser.Read(p)
+}
+
+// Close closes the body once it is released, or if the attempt is the last as it has
+// begun to read.
 func (b *body) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	if !b.released {
+	if !b.begun && !b.released {
 		return nil
 	}
 	return b.ReadCloser.Close()

@@ -19,8 +19,10 @@ type Tunnel struct {
 	// release is called when the connection is closed.
 	release   func()
 	closeOnce sync.Once
+	beginOnce sync.Once
 
 	mu     sync.Mutex // of writing to Conn
+	begun  bool       // the answer that makes it a WebSocket has been sent
 	frames frames
 	ended  bool
 	last   []byte // the close frame of the end
@@ -38,7 +40,8 @@ const CloseGoingAway = 1001
 
 // End closes the tunnel. The client is told by a close frame, if what the app has
 // sent comes to the end of a frame in time: within one, a frame of ours would be
-// taken for the app's data. The app learns it by the end of its connection.
+// taken for the app's data, and before the answer for its status line. The app learns
+// it by the end of its connection.
 func (t *Tunnel) End(status uint16, reason string) {
 	// Whoever does not read what is sent holds the lock for no longer than that.
 	_ = t.SetWriteDeadline(time.Now().Add(farewell))
@@ -49,7 +52,7 @@ func (t *Tunnel) End(status uint16, reason string) {
 	}
 	t.ended = true
 	t.last = closeFrame(status, reason)
-	if t.frames.boundary() {
+	if t.begun && t.frames.boundary() {
 		t.sayClose()
 		return
 	}
@@ -66,11 +69,31 @@ func (t *Tunnel) sayClose() {
 	_ = t.CloseWrite()
 }
 
+// begin is called once the answer has been sent: ReverseProxy writes that past the
+// Tunnel, to the connection's own buffer, and then reads from and writes to this.
+func (t *Tunnel) begin() {
+	t.beginOnce.Do(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.begun = true
+		if t.ended {
+			t.sayClose()
+		}
+	})
+}
+
+// Read is io.Reader's.
+func (t *Tunnel) Read(p []byte) (int, error) {
+	t.begin()
+	return t.Conn.Read(p)
+}
+
 var errEnded = errors.New("the tunnel has ended")
 
 // Write passes on what the app sends; once the tunnel has ended, only the rest of a
 // frame.
 func (t *Tunnel) Write(p []byte) (int, error) {
+	t.begin()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.ended {

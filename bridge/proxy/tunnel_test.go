@@ -295,54 +295,6 @@ func TestTunnelEndsWithEitherSide(t *testing.T) {
 	}
 }
 
-func TestSameSite(t *testing.T) {
-	for _, c := range []struct {
-		origins []string
-		allowed []string
-		want    bool
-	}{
-		{nil, nil, true}, // no browser
-		{[]string{"https://grafana.example.com"}, nil, true},
-		{[]string{"http://grafana.example.com"}, nil, true},
-		{[]string{"https://GRAFANA.example.com:8443"}, nil, true},
-		{[]string{"https://grafana.example.com."}, nil, true},
-		{[]string{"https://evil.test"}, nil, false},
-		{[]string{"https://grafana.example.com.evil.test"}, nil, false},
-		{[]string{"https://evil.test/grafana.example.com"}, nil, false},
-		{[]string{"https://grafana.example.com@evil.test"}, nil, false},
-		{[]string{"https://evil.test#grafana.example.com"}, nil, false},
-		{[]string{"https://evil.test\\.grafana.example.com"}, nil, false},
-		{[]string{"https://xgrafana.example.com"}, nil, false},
-		{[]string{"https://sub.grafana.example.com"}, nil, false},
-		{[]string{"grafana.example.com"}, nil, false},
-		{[]string{"null"}, nil, false},
-		{[]string{""}, nil, false},
-		{[]string{"file://grafana.example.com"}, nil, false},
-		{[]string{"chrome-extension://grafana.example.com"}, nil, false},
-		{[]string{"https://grafana.example.com", "https://evil.test"}, nil, false},
-		{[]string{"https://grafana.example.com", "https://grafana.example.com"}, nil, false},
-		{[]string{"https://other.example.com"}, []string{"https://other.example.com"}, true},
-		{[]string{"https://Other.example.com"}, []string{"https://other.example.com"}, true},
-		{[]string{"https://other.example.com:444"}, []string{"https://other.example.com"}, false},
-		{[]string{"http://other.example.com"}, []string{"https://other.example.com"}, false},
-		{[]string{"app://obsidian.md"}, []string{"app://obsidian.md"}, true},
-		{[]string{"https://evil.test"}, []string{"*"}, true},
-		{[]string{"null"}, []string{"*"}, true},
-	} {
-		r := &http.Request{Method: http.MethodGet, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Upgrade": {"WebSocket"}}}
-		if c.origins != nil {
-			r.Header["Origin"] = c.origins
-		}
-		if got := proxy.SameSite(r, "grafana.example.com", c.allowed); got != c.want {
-			t.Errorf("Origin %q with %q: %v", c.origins, c.allowed, got)
-		}
-		r.Header.Del("Upgrade")
-		if !proxy.SameSite(r, "grafana.example.com", c.allowed) {
-			t.Errorf("Origin %q: only WebSockets are asked", c.origins)
-		}
-	}
-}
-
 // Many tunnels at once leave nothing behind.
 func TestManyTunnels(t *testing.T) {
 	f := newFront(t, proxy.Options{}, nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
