@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type Bridge struct {
 	log      *slog.Logger
 	now      func() time.Time
 	after    func(time.Duration, func()) (stop func() bool)
-	tunnels  tunnels
+	underWay underWay
 	loads    loads
 }
 
@@ -32,16 +33,17 @@ type Bridge struct {
 func New(s *Snapshot, d Deps) *Bridge {
 	d = d.withDefaults()
 	b := &Bridge{log: d.Log, now: d.Now, after: d.After}
+	b.underWay.after, b.underWay.review = d.After, b.review
 	b.snapshot.Store(s)
 	return b
 }
 
 // Swap makes s the snapshot of every request that comes from now on. Requests
-// under way finish on the one they began with; WebSockets that s would not have
-// begun are closed.
+// under way finish on the one they began with; WebSockets and streams that s would not
+// have begun are ended.
 func (b *Bridge) Swap(s *Snapshot) {
 	b.snapshot.Store(s)
-	b.closeUngranted(s)
+	b.endUngranted(s)
 	b.loads.keep(s)
 }
 
@@ -49,7 +51,9 @@ func (b *Bridge) Swap(s *Snapshot) {
 func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := b.now()
 	s := b.snapshot.Load()
-	app := s.app(r.Host)
+	app, host := s.app(r.Host)
+	r.Host = host
+	defer b.abortOnPanic(r, cmp.Or(app, s.noApp))
 	if served := s.serveOwn(w, r, app); served {
 		return
 	}
@@ -58,7 +62,6 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { app.metrics.Answered(b.now().Sub(start)) }()
-	defer b.abortOnPanic(r, app)
 	if isSignOut(r) {
 		b.signOut(w, r, app, start)
 		return
@@ -79,20 +82,26 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if granted.public {
 		r.Header.Del("Upgrade") // a tunnel would carry what nobody decides about
 	}
-	app.limitBody(w, r)
+	app.limitBody(r)
+	o, r := b.begin(r, app, granted, start)
+	defer o.over()
 	failed := false
 	app.upstream.Serve(w, app.owned.stripQuery(r), proxy.Exchange{
+		Anybodys: granted.public,
 		Edit: func(h http.Header) {
-			app.owned.strip(h, app.upstream.Trusts(r.RemoteAddr))
+			app.owned.strip(h)
 			app.paths.stripOverrides(h, granted.public)
 			granted.apply(h)
 		},
-		Answer: func(answer *http.Response) error { return app.answered(r, granted, answer) },
+		Answer: func(answer *http.Response) error {
+			o.answered(answer)
+			return app.answered(r, granted, answer)
+		},
 		Fail: func(err error) {
 			failed = true
 			b.upstreamFailed(w, r, app, granted, err)
 		},
-		Tunnel: b.watch(r, app, granted, start),
+		Tunnel: o.becomes,
 	})
 	switch {
 	case failed:
@@ -124,12 +133,12 @@ func (a *App) answered(r *http.Request, g *grant, answer *http.Response) error {
 type grant struct {
 	principal *verifier.Principal
 	decision  mapping.Decision
-	mapper    *mapping.Mapper
+	source    *source
 	output    adapter.Output
 	visit     *session.Visit // nil: the app has no sessions that are ours to carry
 	// public: it is nobody's, and the rest is empty.
-	public bool
-	load   *load // that it is part of
+	public  bool
+	counted *atomic.Int64 // among those at the same time; nil: not
 }
 
 // decide is the straight line from a request to a grant or a refusal. It sends
@@ -157,11 +166,11 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	if g != nil {
 		return g, b.enter(r, app, g)
 	}
-	p, mapper, err := app.verify(r.Context(), r.Header)
+	p, from, err := app.verify(r.Context(), r.Header)
 	if err != nil {
 		return nil, refusalOf(err)
 	}
-	decision := mapper.Map(p, now)
+	decision := from.mapper.Map(p, now)
 	switch {
 	case decision.Allowed():
 	case decision.Rule > 0:
@@ -169,10 +178,10 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 	default:
 		return nil, &refusal{reason: reasonNoRole, principal: p}
 	}
-	if !proxy.SameSite(r, app.host, app.webSockets.Origins) {
+	if !proxy.SameSite(r, app.host, app.streams.Origins) {
 		return nil, &refusal{reason: reasonCrossSite, principal: p, decision: decision}
 	}
-	g = &grant{principal: p, decision: decision, mapper: mapper}
+	g = &grant{principal: p, decision: decision, source: from}
 	if ref = b.admit(app, g, now); ref == nil {
 		ref = b.enter(r, app, g)
 	}
@@ -246,12 +255,16 @@ func (a *App) adapt(ctx context.Context, in adapter.Input) (adapter.Output, erro
 
 // upstreamFailed answers for an upstream that did not.
 func (b *Bridge) upstreamFailed(w http.ResponseWriter, r *http.Request, app *App, g *grant, err error) {
-	ref := &refusal{reason: reasonUpstreamUnreachable, err: err, principal: g.principal, decision: g.decision}
+	ref := &refusal{reason: reasonUpstreamUnreachable, err: proxy.Unquoted(err), principal: g.principal, decision: g.decision}
 	switch {
 	case errors.Is(err, session.ErrStore):
 		ref.reason = reasonSessions
 	case isTooLarge(err):
 		ref.reason = reasonBody
+	case errors.Is(err, proxy.ErrStalled):
+		ref.reason = reasonStalled
+	case errors.Is(context.Cause(r.Context()), errUngranted):
+		ref.reason = reasonChanged
 	case r.Context().Err() != nil:
 		// The client has gone; the status is for the record only.
 		ref.reason = reasonClientGone

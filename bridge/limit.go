@@ -19,7 +19,8 @@ import (
 type loads struct{ byApp sync.Map }
 
 type load struct {
-	open   atomic.Int64
+	open   atomic.Int64 // by people
+	public atomic.Int64 // by anybody
 	people people
 }
 
@@ -45,16 +46,18 @@ func (l *loads) keep(s *Snapshot) {
 	})
 }
 
-// enter counts a request until leave, unless there are most already; 0: no limit.
-func (l *load) enter(most int) bool {
-	if n := l.open.Add(1); most > 0 && n > int64(most) {
-		l.open.Add(-1)
+// enter counts one more, unless there are most already; 0: no limit.
+func enter(open *atomic.Int64, most int) bool {
+	if n := open.Add(1); most > 0 && n > int64(most) {
+		open.Add(-1)
 		return false
 	}
 	return true
 }
 
-func (l *load) leave() { l.open.Add(-1) }
+// publicShare is how many requests that need no identity an app bears besides those of
+// people: none that anybody can send takes the place of one of theirs.
+func publicShare(most int) int { return (most + 3) / 4 }
 
 // maxPeople are remembered for an app. Who was not seen for the longest is forgotten,
 // which gives them a burst; it takes as many people to make it happen.
@@ -114,7 +117,7 @@ func (b *Bridge) admit(app *App, g *grant, now time.Time) *refusal {
 	if app.limits.Rate == 0 {
 		return nil
 	}
-	key := personKey{app.issuerOf(g.mapper), g.principal.Subject}
+	key := personKey{g.source.issuer, g.principal.Subject}
 	wait, ok := b.loads.of(app).people.allow(key, &app.limits, now)
 	if ok {
 		return nil
@@ -129,18 +132,22 @@ func (b *Bridge) enter(r *http.Request, app *App, g *grant) *refusal {
 		return &refusal{reason: reasonBody, principal: g.principal, decision: g.decision}
 	}
 	load := b.loads.of(app)
-	if !load.enter(app.limits.MaxConcurrent) {
+	open, most := &load.open, app.limits.MaxConcurrent
+	if g.public {
+		open, most = &load.public, publicShare(most)
+	}
+	if !enter(open, most) {
 		return &refusal{reason: reasonAppBusy, principal: g.principal, decision: g.decision}
 	}
-	g.load = load
+	g.counted = open
 	return nil
 }
 
 // leave is safe to call twice.
 func (g *grant) leave() {
-	if g != nil && g.load != nil {
-		g.load.leave()
-		g.load = nil
+	if g != nil && g.counted != nil {
+		g.counted.Add(-1)
+		g.counted = nil
 	}
 }
 
@@ -150,9 +157,11 @@ func isTooLarge(err error) bool {
 }
 
 // limitBody bounds a body whose length is not announced: what exceeds it ends the
-// request, for the upstream amid the body.
-func (a *App) limitBody(w http.ResponseWriter, r *http.Request) {
+// request, for the upstream amid the body. It is not told the ResponseWriter, whose
+// header it would write to while the answer is written; package proxy closes connections
+// whose body is not read to its end.
+func (a *App) limitBody(r *http.Request) {
 	if most := a.limits.MaxBody; most > 0 && r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(w, r.Body, int64(most))
+		r.Body = http.MaxBytesReader(nil, r.Body, int64(most))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,7 @@ func TestMaxConcurrent(t *testing.T) {
 	defer upstream.free()
 	r := newRig(t, withConfig(limited("max_concurrent = 2")), withUpstream(upstream))
 	assertion := "X-Pomerium-Jwt-Assertion: " + r.ann()
-	first, second := r.begin("GET /1 HTTP/1.1", assertion), r.begin("GET /health HTTP/1.1")
+	first, second := r.begin("GET /1 HTTP/1.1", assertion), r.begin("GET /2 HTTP/1.1", assertion)
 	<-upstream.arrived
 	<-upstream.arrived
 	for range 3 { // a refused one counts for nothing
@@ -77,7 +78,6 @@ func TestMaxConcurrent(t *testing.T) {
 			t.Errorf("header %v", resp.Header)
 		}
 	}
-	wantStatus(t, r.raw("GET /health HTTP/1.1\r\nHost: grafana.example.com\r\n\r\n"), http.StatusServiceUnavailable)
 	// Whoever is nobody does not learn of it.
 	wantStatus(t, r.raw("GET / HTTP/1.1\r\nHost: grafana.example.com\r\n\r\n"), http.StatusUnauthorized)
 
@@ -94,6 +94,31 @@ func TestMaxConcurrent(t *testing.T) {
 	for range 5 {
 		wantStatus(t, r.get(), http.StatusOK)
 	}
+}
+
+// What anybody can ask for takes nobody's place: it needs no account to ask and never
+// read the answer.
+func TestPublicRequestsTakeNobodysPlace(t *testing.T) {
+	upstream := newHeld()
+	defer upstream.free()
+	r := newRig(t, withConfig(limited("max_concurrent = 8")), withUpstream(upstream))
+	var public []net.Conn
+	for range 2 { // a quarter
+		public = append(public, r.begin("GET /health HTTP/1.1"))
+		<-upstream.arrived
+	}
+	wantStatus(t, r.raw("GET /health HTTP/1.1\r\nHost: grafana.example.com\r\n\r\n"), http.StatusServiceUnavailable)
+	var people []net.Conn
+	for range 8 {
+		people = append(people, r.begin("GET / HTTP/1.1", "X-Pomerium-Jwt-Assertion: "+r.ann()))
+		<-upstream.arrived
+	}
+	wantStatus(t, r.get(), http.StatusServiceUnavailable)
+	upstream.free()
+	for _, conn := range slices.Concat(public, people) {
+		wantStatus(t, answerOn(t, conn), http.StatusOK)
+	}
+	wantStatus(t, r.raw("GET /health HTTP/1.1\r\nHost: grafana.example.com\r\n\r\n"), http.StatusOK)
 }
 
 // swap puts another configuration in force, for the same upstream.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,14 +38,30 @@ func (ts *timers) After(d time.Duration, f func()) func() bool {
 	return func() bool { return !t.stopped.Swap(true) }
 }
 
+// only returns the one timer that is for a WebSocket, and not for all that there are.
 func (ts *timers) only(t *testing.T) *timer {
 	t.Helper()
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if len(ts.all) != 1 {
+	if len(ts.all) != 2 || ts.all[0].after != time.Minute {
 		t.Fatalf("%d timers", len(ts.all))
 	}
-	return ts.all[0]
+	return ts.all[1]
+}
+
+// fireReview fires the timer for all WebSockets, if there is one.
+func (ts *timers) fireReview() bool {
+	ts.mu.Lock()
+	i := slices.IndexFunc(ts.all, func(t *timer) bool { return t.after == time.Minute && !t.stopped.Load() })
+	if i < 0 {
+		ts.mu.Unlock()
+		return false
+	}
+	t := ts.all[i]
+	ts.mu.Unlock()
+	t.stopped.Store(true)
+	t.fire()
+	return true
 }
 
 // webSockets is a rig whose app has a WebSocket that says "ready" and echoes.
@@ -56,10 +72,10 @@ type webSockets struct {
 	ended  chan struct{} // one for each that the app has seen the end of
 }
 
-func newWebSockets(t *testing.T, toml string) *webSockets {
+func newWebSockets(t *testing.T, toml string, more ...rigOption) *webSockets {
 	t.Helper()
 	w := &webSockets{timers: &timers{}, asked: &atomic.Int32{}, ended: make(chan struct{}, 10)}
-	w.rig = newRig(t, withConfig(toml), withUpstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.rig = newRig(t, append(more, withConfig(toml), withTimers(w.timers), withUpstream(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.asked.Add(1)
 		c, err := websocket.Accept(rw, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 		if err != nil {
@@ -75,18 +91,7 @@ func newWebSockets(t *testing.T, toml string) *webSockets {
 			}
 			_ = c.Write(r.Context(), kind, msg)
 		}
-	})))
-	// The same bridge with timers of its own.
-	d := w.deps
-	d.After = w.timers.After
-	s, err := bridge.Build(w.config, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.bridge = bridge.New(s, d)
-	server := httptest.NewServer(w.bridge)
-	t.Cleanup(server.Close)
-	w.addr = server.Listener.Addr().String()
+	})))...)
 	return w
 }
 
@@ -138,12 +143,12 @@ func TestWebSocketEndsSomeTimeAfterItsAssertion(t *testing.T) {
 		want     time.Duration
 	}{
 		"the default":    {"", 5 * time.Minute, 65 * time.Minute},
-		"no grace":       {`websocket_grace = "0s"`, 5 * time.Minute, 5 * time.Minute},
-		"some grace":     {`websocket_grace = "30s"`, 5 * time.Minute, 5*time.Minute + 30*time.Second},
-		"the maximum":    {`websocket_max = "10m"`, 5 * time.Minute, 10 * time.Minute},
+		"no grace":       {`stream_grace = "0s"`, 5 * time.Minute, 5 * time.Minute},
+		"some grace":     {`stream_grace = "30s"`, 5 * time.Minute, 5*time.Minute + 30*time.Second},
+		"the maximum":    {`stream_max = "10m"`, 5 * time.Minute, 10 * time.Minute},
 		"a long one":     {"", 24 * time.Hour, 12 * time.Hour},
-		"a short one":    {`websocket_grace = "0s"`, time.Minute, time.Minute},
-		"above the long": {`websocket_max = "100h"`, 24 * time.Hour, 25 * time.Hour},
+		"a short one":    {`stream_grace = "0s"`, time.Minute, time.Minute},
+		"above the long": {`stream_max = "100h"`, 24 * time.Hour, 25 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWebSockets(t, strings.Replace(rigConfig, "timeout  =", c.keys+"\ntimeout  =", 1))
@@ -189,9 +194,14 @@ func TestReloadClosesWebSocketsThatItWouldNotBegin(t *testing.T) {
 		"role lost":        {`groups = ["@sre"]`, `groups = ["other"]`, true},
 		"denied": {"[[app.grafana.rule]]\nrole   = \"Admin\"",
 			"[[app.grafana.rule]]\ndeny = true\nemails = [\"ann@example.com\"]\n[[app.grafana.rule]]\nrole   = \"Admin\"", true},
-		"app renamed":      {"app.grafana", "app.other", true},
-		"host changed":     {`"grafana.example.com"`, `"other.example.com"`, true},
-		"issuer replaced":  {"issuer.pomerium", "issuer.other", true},
+		"app renamed":     {"app.grafana", "app.other", true},
+		"host changed":    {`"grafana.example.com"`, `"other.example.com"`, true},
+		"issuer replaced": {"issuer.pomerium", "issuer.other", true},
+		"path denied": {"[[app.grafana.rule]]\nrole   = \"Admin\"",
+			"[[app.grafana.deny]]\nprefix = \"/api/live/\"\n[[app.grafana.rule]]\nrole   = \"Admin\"", true},
+		"another path denied": {"[[app.grafana.rule]]\nrole   = \"Admin\"",
+			"[[app.grafana.deny]]\nprefix = \"/admin/\"\n[[app.grafana.rule]]\nrole   = \"Admin\"", false},
+		"audience changed": {`timeout  =`, "audience = \"other\"\ntimeout  =", true},
 		"list without her": {`sre = ["sre@example.com"]`, `sre = ["other@example.com"]`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,6 +225,49 @@ func TestReloadClosesWebSocketsThatItWouldNotBegin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A role for a time is for that time, also where nothing is asked again.
+func TestWebSocketEndsWithTheTimeOfItsRule(t *testing.T) {
+	at := &clock{now: time.Now()}
+	until := at.now.Add(150 * time.Second).UTC().Format(time.RFC3339)
+	w := newWebSockets(t, strings.Replace(rigConfig, `groups = ["@sre"]`, "groups = [\"@sre\"]\nuntil = "+until, 1), withNow(at.Now))
+	ws := w.dial(t, annsClaims)
+	for range 2 {
+		at.add(time.Minute)
+		if !w.timers.fireReview() {
+			t.Fatal("nothing is reviewed")
+		}
+		w.wantAlive(t, ws)
+	}
+	at.add(time.Minute)
+	w.timers.fireReview()
+	w.wantGoingAway(t, ws, "access has changed")
+	for deadline := time.Now().Add(10 * time.Second); w.timers.fireReview(); {
+		if time.Now().After(deadline) {
+			t.Fatal("there is no WebSocket, and they are still reviewed")
+		}
+	}
+	// So it goes with the next.
+	w.dial(t, verifiertest.Claims{Subject: "bob-id", Email: "bob@example.com", IssuedAt: at.Now()})
+	if !w.timers.fireReview() {
+		t.Error("nothing is reviewed")
+	}
+}
+
+// A key that is taken away, as one is that was lost, takes with it what it was good for.
+func TestReloadWithAnotherKeyClosesWebSockets(t *testing.T) {
+	w := newWebSockets(t, rigConfig)
+	ws := w.dial(t, annsClaims)
+	w.swap(rigConfig)
+	w.wantAlive(t, ws)
+	other, err := verifiertest.NewIssuer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.issuer = other
+	w.swap(rigConfig)
+	w.wantGoingAway(t, ws, "access has changed")
 }
 
 func TestServerThatStopsSendsWebSocketsElsewhere(t *testing.T) {

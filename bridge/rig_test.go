@@ -74,10 +74,12 @@ type rigOptions struct {
 	upstream http.Handler
 	edit     func(*config.Config)
 	now      func() time.Time
+	after    func(time.Duration, func()) (stop func() bool)
 }
 
 func withConfig(toml string) rigOption          { return func(o *rigOptions) { o.config = toml } }
 func withUpstream(h http.Handler) rigOption     { return func(o *rigOptions) { o.upstream = h } }
+func withTimers(ts *timers) rigOption           { return func(o *rigOptions) { o.after = ts.After } }
 func withNow(now func() time.Time) rigOption    { return func(o *rigOptions) { o.now = now } }
 func withEdit(f func(*config.Config)) rigOption { return func(o *rigOptions) { o.edit = f } }
 
@@ -114,6 +116,7 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 		Transport: transports.transport,
 		Metrics:   r.metrics,
 		Now:       o.now,
+		After:     o.after,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	snapshot, err := bridge.Build(c, r.deps)

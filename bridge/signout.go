@@ -37,9 +37,13 @@ func isSignOut(r *http.Request) bool {
 // ends its own. It needs an assertion and no role: who has lost theirs can sign out
 // too. No step that fails keeps the next from being taken.
 func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now time.Time) {
-	p, mapper, err := app.verify(r.Context(), r.Header)
+	p, from, err := app.verify(r.Context(), r.Header)
 	if err != nil {
 		b.refuse(w, r, app, refusalOf(err))
+		return
+	}
+	if ref := b.admit(app, &grant{principal: p, source: from}, now); ref != nil {
+		b.refuse(w, r, app, ref)
 		return
 	}
 	switch r.Method {
@@ -65,8 +69,8 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now t
 		return
 	}
 	leaveBody(w, r)
-	b.endTunnelsOf(p, app.issuerOf(mapper))
-	in := adapter.Input{Principal: p, Decision: mapper.Map(p, now), Request: r, Time: now}
+	b.endSessionOf(p, from.issuer)
+	in := adapter.Input{Principal: p, Decision: from.mapper.Map(p, now), Request: r, Time: now}
 	lines, err := app.endSession(r.Context(), in)
 	if err != nil {
 		b.log.LogAttrs(r.Context(), slog.LevelWarn, "signed out here, but perhaps not in the app",
@@ -81,13 +85,12 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now t
 	app.metrics.Allowed()
 }
 
-const tunnelSignedOut = "signed out"
-
-// endTunnelsOf ends the WebSockets, in all apps, of the session at Pomerium that p is of.
-func (b *Bridge) endTunnelsOf(p *verifier.Principal, issuer string) {
-	b.tunnels.end(tunnelSignedOut, func(t *tunnel) bool {
-		whose := t.grant.principal
-		return t.issuer == issuer && whose.Subject == p.Subject && whose.SessionID == p.SessionID
+// endSessionOf ends what is under way, in all apps, of the session at Pomerium that p is
+// of.
+func (b *Bridge) endSessionOf(p *verifier.Principal, issuer string) {
+	b.underWay.end(endSignedOut, func(o *ongoing) bool {
+		whose := o.grant.principal
+		return o.grant.source.issuer == issuer && whose.Subject == p.Subject && whose.SessionID == p.SessionID
 	})
 }
 

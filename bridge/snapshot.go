@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -74,17 +73,17 @@ type Snapshot struct {
 
 // App is one configured app, ready to serve.
 type App struct {
-	name       string
-	host       string
-	sources    []source
-	adapter    adapter.Adapter
-	owned      names
-	upstream   *proxy.Upstream
-	webSockets config.WebSockets
-	paths      pathRules
-	limits     config.RequestLimits
-	loadKey    any // its name, for loads
-	metrics    *telemetry.App
+	name     string
+	host     string
+	sources  []source
+	adapter  adapter.Adapter
+	owned    names
+	upstream *proxy.Upstream
+	streams  config.Streams
+	paths    pathRules
+	limits   config.RequestLimits
+	loadKey  any // its name, for loads
+	metrics  *telemetry.App
 	// signInPath is adapter.SignIn's; empty: none.
 	signInPath string
 	// sessions carries the app's sessions; nil: it has none that matter here.
@@ -119,13 +118,17 @@ func Build(c *config.Config, d Deps) (*Snapshot, error) {
 }
 
 func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
+	host := NormalizeHost(a.Host)
+	if host == "" {
+		return nil, fmt.Errorf("host %q is no host name", a.Host)
+	}
 	sources, err := openSources(c, a, d)
 	if err != nil {
 		return nil, err
 	}
 	app := &App{
 		name:    a.Name,
-		host:    NormalizeHost(a.Host),
+		host:    host,
 		sources: sources,
 		adapter: a.Adapter,
 		owned:   ownedNames(a),
@@ -134,36 +137,19 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 			Transport:      d.Transport(a),
 			PreserveHost:   a.PreserveHost,
 			TrustedProxies: c.Server.TrustedProxies,
+			TrustUnix:      c.Server.TrustUnix,
 			Hide:           a.Hide,
 			Log:            d.Log,
 		},
-		webSockets: a.WebSockets,
-		paths:      newPathRules(&a.Paths),
-		limits:     a.Limits,
-		loadKey:    a.Name,
-		metrics:    d.Metrics.App(a.Name),
+		streams: a.Streams,
+		paths:   newPathRules(&a.Paths),
+		limits:  a.Limits,
+		loadKey: a.Name,
+		metrics: d.Metrics.App(a.Name),
 	}
 	if s, ok := a.Adapter.(adapter.SignIn); ok {
 		app.signInPath = s.SignInPath()
 	}
 	app.openSessions(d.Sessions, a.SessionCookies)
 	return app, nil
-}
-
-// app returns the app for a request's Host, or nil.
-func (s *Snapshot) app(host string) *App {
-	if a, ok := s.apps[host]; ok {
-		return a
-	}
-	return s.apps[NormalizeHost(host)]
-}
-
-// NormalizeHost returns a Host header's host name in the form that apps are
-// found by: lower case, without port and trailing dot. Names are compared whole;
-// no suffix or prefix of a name is ever enough.
-func NormalizeHost(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		host = host[:i]
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,6 +22,8 @@ type source struct {
 	bearer   bool   // the assertion follows "Bearer "
 	verifier *verifier.Verifier
 	mapper   *mapping.Mapper // of the app, for this issuer's people
+	// trust is what an assertion is held to; after a reload, another is another's.
+	trust string
 }
 
 // bearerPrefix is compared without case (RFC 9110 §11.1).
@@ -62,7 +65,11 @@ func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 		}
-		sources[n] = source{i.Name, http.CanonicalHeaderKey(i.Header), i.Bearer, v, a.MapperOf(i)}
+		trust, err := trustIn(c, a, i)
+		if err != nil {
+			return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
+		}
+		sources[n] = source{i.Name, http.CanonicalHeaderKey(i.Header), i.Bearer, v, a.MapperOf(i), trust}
 	}
 	return sources, nil
 }
@@ -94,15 +101,30 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 	}
 }
 
-// verify returns the principal of a request, and the rules for people of their
-// issuer. Of several issuers, the first whose header is there decides, together
+// trustIn describes whose assertions are accepted, for whom, and by which keys or from
+// where those come.
+func trustIn(c *config.Config, a *config.App, i *config.Issuer) (string, error) {
+	o := VerifierOptions(c, a, i, nil)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q %q %q %v %q %q", o.Issuer, o.Audience, o.Algorithms, o.TrustEmail, i.JWKSURL, i.DiscoveryURL)
+	for _, k := range i.Static {
+		public, err := x509.MarshalPKIXPublicKey(k.Public)
+		if err != nil {
+			return "", fmt.Errorf("key %q: %w", k.ID, err)
+		}
+		fmt.Fprintf(&b, " %q %x", k.ID, public)
+	}
+	return b.String(), nil
+}
+
+// verify returns the principal of a request, and the source whose assertion said so. Of several issuers, the first whose header is there decides, together
 // with the others that use the same header: each checks the assertion by its own
 // keys and nothing else, so that no issuer's key ever verifies what claims to be
 // another's. Headers that are not the deciding one are not looked at.
 //
 // Rules ask which issuer it was only where they say claims = { iss = [...] }: every
 // issuer of an app is trusted with emails and groups.
-func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, *mapping.Mapper, error) {
+func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, *source, error) {
 	deciding := a.sources[0].header
 	for i := range a.sources {
 		if s := &a.sources[i]; s.present(h) {
@@ -118,7 +140,7 @@ func (a *App) verify(ctx context.Context, h http.Header) (*verifier.Principal, *
 		}
 		p, err := s.verify(ctx, h)
 		if err == nil {
-			return p, s.mapper, nil
+			return p, s, nil
 		}
 		if first == nil || isKeyUnknown(first) {
 			// The issuer that knows the key says what is wrong.

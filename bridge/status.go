@@ -29,12 +29,15 @@ const (
 	reasonMethod              = "method_not_allowed"
 	reasonTarget              = "target_refused"
 	reasonHeader              = "header_refused"
+	reasonMethodCase          = "method_refused"
+	reasonFields              = "too_many_headers"
 	reasonPathDenied          = "path_denied"
 	reasonAppBusy             = "app_busy"
 	reasonRate                = "rate_limited"
 	reasonBody                = "body_too_large"
 	reasonNoRole              = "no_role"
 	reasonDenied              = "denied_by_rule"
+	reasonChanged             = "access_changed"
 	reasonUnsendable          = "identity_unsendable"
 	reasonSignIn              = "sign_in_refused"
 	reasonAdapter             = "adapter_failed"
@@ -45,6 +48,7 @@ const (
 	reasonPanic               = "panic"
 	reasonUpstreamUnreachable = "upstream_unreachable"
 	reasonUpstreamTimeout     = "upstream_timeout"
+	reasonStalled             = "client_stalled"
 	reasonClientGone          = "client_gone"
 	reasonAborted             = "answer_aborted" // there is nobody to answer any more
 )
@@ -109,12 +113,21 @@ func answerFor(reason string) answer {
 	case reasonHeader:
 		return answer{http.StatusBadRequest, telemetry.Refused, "bad_request", "Bad request",
 			"This request has a header that could be read in more than one way."}
+	case reasonMethodCase:
+		return answer{http.StatusBadRequest, telemetry.Refused, "bad_method", "Bad request",
+			"Request methods are written in capital letters."}
+	case reasonFields:
+		return answer{http.StatusRequestHeaderFieldsTooLarge, telemetry.Refused, "too_many_headers", "Too many headers",
+			"This request has more header fields than are served."}
 	case reasonPathDenied:
 		return answer{http.StatusForbidden, telemetry.Refused, "path_denied", "Not served here",
 			"This address is closed to everybody."}
 	case reasonBody:
 		return answer{http.StatusRequestEntityTooLarge, telemetry.Refused, "body_too_large", "Too large",
 			"What was sent is larger than this app takes."}
+	case reasonStalled:
+		return answer{http.StatusRequestTimeout, telemetry.Refused, "client_stalled", "Nothing came",
+			"What was to be sent did not come. Try again."}
 	case reasonRate:
 		return answer{http.StatusTooManyRequests, telemetry.Refused, "rate_limited", "Too many requests",
 			"You have sent more requests than this app takes from one person. Try again in a moment."}
@@ -124,6 +137,9 @@ func answerFor(reason string) answer {
 	case reasonNoRole, reasonDenied:
 		return answer{http.StatusForbidden, telemetry.Refused, "no_role", "You have no role in this app",
 			"You are signed in, but no rule gives you a role here. Ask whoever runs this app for access, or sign in as somebody else."}
+	case reasonChanged:
+		return answer{http.StatusForbidden, telemetry.Refused, "access_changed", "Your access has changed",
+			"Your access to this app changed while it was at work for you. Reload the page."}
 	case reasonUnsendable:
 		return answer{http.StatusForbidden, telemetry.Refused, "identity_unsendable", "This app cannot take your identity",
 			"You are signed in, but your account lacks something that this app needs, or has characters that it cannot read. Ask whoever runs this app."}

@@ -48,8 +48,8 @@ type Health struct {
 // well is the first.
 func (u *Upstreams) Base() *url.URL { return u.Addresses[0].URL }
 
-// WebSockets are how WebSockets with an app begin and end.
-type WebSockets struct {
+// Streams are how WebSockets with an app begin, and how they and other streams end.
+type Streams struct {
 	// Grace is how long one may go on after the assertion that it began with has
 	// expired, Max how long it may last in any case.
 	Grace, Max time.Duration
@@ -85,6 +85,6 @@ const (
 
 func (t *appTable) setUpstreamDefaults() {
 	t.Balance = balanceFirst
-	t.WebSocketGrace, t.WebSocketMax = time.Hour, 12*time.Hour
+	t.StreamGrace, t.StreamMax = time.Hour, 12*time.Hour
 	t.MaxConcurrent = defaultMaxConcurrent
 }

@@ -82,14 +82,14 @@ health = { path = "/healthz", timeout = "5s" }`, nil)
 	if a.Upstreams.RoundRobin || a.Upstreams.HTTP2 || a.Upstreams.TLS != nil {
 		t.Errorf("got %+v", a.Upstreams)
 	}
-	if diff := cmp.Diff(WebSockets{Grace: time.Hour, Max: 12 * time.Hour}, a.WebSockets); diff != "" {
+	if diff := cmp.Diff(Streams{Grace: time.Hour, Max: 12 * time.Hour}, a.Streams); diff != "" {
 		t.Error(diff)
 	}
 	a = mustLoadApp(t, `upstream = "http://a:1"
-websocket_grace = "0s"
+stream_grace = "0s"
 origins = ["HTTPS://Other.example.com:8443", "*"]
 hide = ["server", "X-POWERED-BY"]`, nil)
-	if diff := cmp.Diff(WebSockets{Max: 12 * time.Hour, Origins: []string{"https://other.example.com:8443", "*"}}, a.WebSockets); diff != "" {
+	if diff := cmp.Diff(Streams{Max: 12 * time.Hour, Origins: []string{"https://other.example.com:8443", "*"}}, a.Streams); diff != "" {
 		t.Error(diff)
 	}
 	if !slices.Equal(a.Hide, []string{"Server", "X-Powered-By"}) {

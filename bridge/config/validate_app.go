@@ -15,7 +15,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	a := &App{
 		Name:         e.name,
 		Host:         l.validHost(at.key("host"), t.Host, hosts),
-		WebSockets:   l.validWebSockets(at, t),
+		Streams:      l.validStreams(at, t),
 		Hide:         l.validHidden(at.key("hide"), t.Hide),
 		Paths:        l.validPaths(at, t),
 		Limits:       l.validRequestLimits(at, t),

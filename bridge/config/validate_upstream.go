@@ -196,17 +196,17 @@ func (l *loader) upstreamTLS(at place, t upstreamTLSTable, u *Upstreams) (conten
 	return contents
 }
 
-// validWebSockets returns how WebSockets begin and end.
-func (l *loader) validWebSockets(at place, t appTable) WebSockets {
-	if t.WebSocketGrace < 0 {
-		l.report.add(at.key("websocket_grace"), `%s is less than 0: write "0s" to close WebSockets when the assertion expires`, t.WebSocketGrace)
+// validStreams returns how WebSockets and streams begin and end.
+func (l *loader) validStreams(at place, t appTable) Streams {
+	if t.StreamGrace < 0 {
+		l.report.add(at.key("stream_grace"), `%s is less than 0: write "0s" to end streams when the assertion expires`, t.StreamGrace)
 	}
-	l.checkPositive(at.key("websocket_max"), t.WebSocketMax, "12h")
-	w := WebSockets{Grace: t.WebSocketGrace, Max: t.WebSocketMax}
+	l.checkPositive(at.key("stream_max"), t.StreamMax, "12h")
+	s := Streams{Grace: t.StreamGrace, Max: t.StreamMax}
 	for i, text := range t.Origins {
 		key := at.key("origins").index(i + 1)
 		if text == "*" {
-			w.Origins = append(w.Origins, text)
+			s.Origins = append(s.Origins, text)
 			continue
 		}
 		u, err := url.Parse(text)
@@ -216,10 +216,10 @@ func (l *loader) validWebSockets(at place, t appTable) WebSockets {
 		case err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil || strings.Contains(text, "#"):
 			l.report.add(key, `an origin is what browsers send as Origin, without a path: write such as "https://other.example.com"`)
 		default:
-			w.Origins = append(w.Origins, strings.ToLower(text))
+			s.Origins = append(s.Origins, strings.ToLower(text))
 		}
 	}
-	return w
+	return s
 }
 
 // framing are response headers that are no app's to keep, nor ours to hide.

@@ -21,7 +21,7 @@ func upstreamSettings(oldConfig, newConfig *config.Config, o, n *config.App) []S
 // upstreamKeys are those of upstreamTexts, in the order of the answer.
 var upstreamKeys = []string{
 	"upstream", "balance", "health", "upstream_http2", "upstream_tls.ca_file", "upstream_tls.server_name",
-	"upstream_tls.cert_file", "upstream_tls.key_file", "websocket_grace", "websocket_max", "origins", "hide",
+	"upstream_tls.cert_file", "upstream_tls.key_file", "stream_grace", "stream_max", "origins", "hide",
 }
 
 func upstreamTexts(c *config.Config, a *config.App) map[string]string {
@@ -48,7 +48,7 @@ func upstreamTexts(c *config.Config, a *config.App) map[string]string {
 		"upstream_http2":       strconv.FormatBool(u.HTTP2),
 		"upstream_tls.ca_file": file(u.CAFile), "upstream_tls.server_name": u.ServerName,
 		"upstream_tls.cert_file": file(u.CertFile), "upstream_tls.key_file": file(u.KeyFile),
-		"websocket_grace": a.WebSockets.Grace.String(), "websocket_max": a.WebSockets.Max.String(),
-		"origins": strings.Join(a.WebSockets.Origins, ", "), "hide": strings.Join(a.Hide, ", "),
+		"stream_grace": a.Streams.Grace.String(), "stream_max": a.Streams.Max.String(),
+		"origins": strings.Join(a.Streams.Origins, ", "), "hide": strings.Join(a.Hide, ", "),
 	}
 }
