@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,24 +57,35 @@ func (r *rig) attackOwned(t *testing.T, o *adapter.Owned) {
 	for _, prefix := range o.Prefixes {
 		names = append(names, prefix+"Other")
 	}
-	head := []string{"POST / HTTP/1.1", "Host: grafana.example.com", "Transfer-Encoding: chunked", "X-Pomerium-Jwt-Assertion: " + r.ann()}
-	var trailers []string
+	var claims, trailers []string
 	for _, name := range names {
 		for _, spelling := range spellings(name) {
-			head = append(head, spelling+": mallory", spelling+": mallory")
+			claims = append(claims, spelling+": mallory", spelling+": mallory")
 		}
-		head = append(head, "Connection: "+name, "Trailer: "+name)
+		claims = append(claims, "Connection: "+name, "Trailer: "+name)
 		trailers = append(trailers, name+": mallory", strings.ReplaceAll(name, "-", "_")+": mallory")
 	}
 	for _, name := range o.Cookies {
 		for _, spelling := range spellings(name) {
 			if !strings.ContainsAny(spelling, ",;=\"") {
-				head = append(head, "Cookie: theme=dark; "+spelling+"=mallory;"+spelling+" =mallory; \""+spelling+"\"=mallory")
+				claims = append(claims, "Cookie: theme=dark; "+spelling+"=mallory;"+spelling+" =mallory; \""+spelling+"\"=mallory")
 			}
 		}
 	}
-	request := strings.Join(head, "\r\n") + "\r\n\r\n2\r\nhi\r\n0\r\n" + strings.Join(append(trailers, "", ""), "\r\n")
-	wantStatus(t, r.raw(request), http.StatusOK)
+	head := []string{"POST / HTTP/1.1", "Host: grafana.example.com", "Transfer-Encoding: chunked", "X-Pomerium-Jwt-Assertion: " + r.ann()}
+	end := "\r\n\r\n2\r\nhi\r\n0\r\n" + strings.Join(append(trailers, "", ""), "\r\n")
+	if len(claims) == 0 {
+		claims = []string{"X-Harmless: 1"}
+	}
+	for some := range slices.Chunk(claims, 150) { // as many as there may be in one request
+		wantStatus(t, r.raw(strings.Join(slices.Concat(head, some), "\r\n")+end), http.StatusOK)
+		r.ownsAlone(t, o)
+	}
+}
+
+// ownsAlone looks at what the upstream has seen last.
+func (r *rig) ownsAlone(t *testing.T, o *adapter.Owned) {
+	t.Helper()
 	raw := r.upstream.last(t)
 	if strings.Contains(raw, "mallory") {
 		t.Errorf("the upstream sees\n%s", raw)

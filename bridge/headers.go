@@ -34,27 +34,15 @@ var alwaysOwned = []string{"Proxy"}
 
 var pomeriumPrefix = []byte("x-pomerium-")
 
-// forwarding are headers that a proxy in front says things with: where a request
-// comes from and what it asked for. They count only from a trusted proxy, and in
-// their own spelling.
-var forwarding = map[string]struct{}{
-	"forwarded": {}, "x-real-ip": {}, "x-client-ip": {}, "true-client-ip": {},
-	"x-original-url": {}, "x-rewrite-url": {}, "x-host": {},
-}
-
-var forwardedPrefix = []byte("x-forwarded-")
-
 func ownedNames(a *config.App) names {
 	o := a.Adapter.Owns()
 	n := names{
 		headers: folded(alwaysOwned, assertionHeaders(a), o.Headers),
 		cookies: folded(o.Cookies), lists: folded(o.Lists), secrets: folded(o.Secrets), query: folded(o.Query),
 	}
-	for _, prefix := range o.Prefixes {
-		n.prefixes = append(n.prefixes, adapter.AppendFolded(nil, prefix))
-	}
-	for _, prefix := range o.CookiePrefixes {
-		n.cookiePrefixes = append(n.cookiePrefixes, adapter.AppendFolded(nil, prefix))
+	n.prefixes, n.cookiePrefixes = prefixes(o.Prefixes...), prefixes(o.CookiePrefixes...)
+	for _, header := range assertionHeaders(a) {
+		n.cookiePrefixes = append(n.cookiePrefixes, prefixes(senderCookies[adapter.FoldName(header)]...)...)
 	}
 	return n
 }
@@ -105,35 +93,25 @@ func (n *names) hasCookie(name string) bool {
 	return ok
 }
 
-// strip removes every owned name, in any spelling, from h, and what only a
-// trusted proxy may say. The X-Forwarded-* headers that remain are set anew by
-// package proxy.
-func (n *names) strip(h http.Header, trustedPeer bool) {
+// strip removes from h, in any spelling, every owned name and what only a proxy right
+// before the app may say. X-Forwarded-For, -Host and -Proto are set anew by package proxy.
+func (n *names) strip(h http.Header) {
 	var buf [64]byte
 	for name := range h {
-		folded := adapter.AppendFolded(buf[:0], name)
-		if n.strips(folded, name, trustedPeer) {
+		if n.strips(adapter.AppendFolded(buf[:0], name)) {
 			delete(h, name)
 		}
 	}
-	if len(n.cookies) > 0 || n.cookiePrefixes != nil || n.session != nil {
+	if len(n.cookies) > 0 || len(n.cookiePrefixes) > 0 || n.session != nil {
 		n.stripCookies(h)
 	}
 }
 
-func (n *names) strips(folded []byte, name string, trustedPeer bool) bool {
-	if _, owned := n.headers[string(folded)]; owned || bytes.HasPrefix(folded, pomeriumPrefix) {
+func (n *names) strips(folded []byte) bool {
+	if _, owned := n.headers[string(folded)]; owned {
 		return true
 	}
-	for _, prefix := range n.prefixes {
-		if bytes.HasPrefix(folded, prefix) {
-			return true
-		}
-	}
-	if _, is := forwarding[string(folded)]; !is && !bytes.HasPrefix(folded, forwardedPrefix) {
-		return false
-	}
-	return !trustedPeer || http.CanonicalHeaderKey(string(folded)) != name
+	return bytes.HasPrefix(folded, pomeriumPrefix) || beginsWith(folded, n.prefixes) || isForwarding(folded)
 }
 
 func (n *names) stripsCookie(name string) bool {
@@ -142,12 +120,7 @@ func (n *names) stripsCookie(name string) bool {
 	if _, owned := n.cookies[string(folded)]; owned {
 		return true
 	}
-	for _, prefix := range n.cookiePrefixes {
-		if bytes.HasPrefix(folded, prefix) {
-			return true
-		}
-	}
-	return false
+	return beginsWith(folded, n.cookiePrefixes)
 }
 
 // apply sets what the adapter returned. Every name in it is owned, so strip has

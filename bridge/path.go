@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
@@ -85,6 +86,9 @@ func (p *pathRules) judge(method string, u *url.URL) (pathVerdict, *config.PathR
 	return pathOrdinary, nil
 }
 
+// anyMethod is denied what any method is.
+const anyMethod = ""
+
 // denies is generous: methods and paths are compared without case, and "/admin" and
 // "/admin/" are the same.
 func (p *pathRules) denies(method, path string) *config.PathRule {
@@ -95,7 +99,7 @@ func (p *pathRules) denies(method, path string) *config.PathRule {
 	slashed := strings.TrimSuffix(path, "/") + "/"
 	for i := range p.deny {
 		r := &p.deny[i]
-		applies := r.methods == nil || slices.ContainsFunc(r.methods, func(m string) bool {
+		applies := r.methods == nil || method == anyMethod || slices.ContainsFunc(r.methods, func(m string) bool {
 			return strings.EqualFold(m, method) || m == http.MethodGet && strings.EqualFold(method, http.MethodHead)
 		})
 		if applies && (r.prefix != "" && strings.HasPrefix(slashed, r.prefix) || r.path != "" && slashed == strings.TrimSuffix(r.path, "/")+"/") {
@@ -103,6 +107,25 @@ func (p *pathRules) denies(method, path string) *config.PathRule {
 		}
 	}
 	return nil
+}
+
+// judgeDestination judges the path that COPY and MOVE write to (RFC 4918 §10.3), of
+// requests that are not public. It is denied if any method is there: what is written
+// takes the place of what was there.
+func (p *pathRules) judgeDestination(h http.Header) (pathVerdict, *config.PathRule) {
+	if p.deny == nil {
+		return pathOrdinary, nil
+	}
+	for _, text := range h["Destination"] {
+		u, err := url.ParseRequestURI(text)
+		if err != nil || !strings.HasPrefix(u.Path, "/") {
+			return pathRefused, nil
+		}
+		if verdict, r := p.judge(anyMethod, u); verdict == pathRefused || verdict == pathDenied {
+			return verdict, r
+		}
+	}
+	return pathOrdinary, nil
 }
 
 // lets is exact.
@@ -211,16 +234,57 @@ func isEncodedTwice(path string) bool {
 // hasDotSegment reports whether a decoded path has a segment that leads nowhere or up,
 // whichever separator a server knows, with parameters behind it or not.
 func hasDotSegment(path string) bool {
-	if !strings.Contains(path, ".") {
+	if !strings.Contains(path, ".") && isASCII(path) {
 		return false
 	}
 	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
 		segment, _, _ = strings.Cut(segment, ";")
-		if segment == "." || segment == ".." {
+		if isDots(segment) {
 			return true
 		}
 	}
 	return false
+}
+
+// isDots reports whether a segment is one dot or two to some server: to those that trim
+// what is blank or a dot at its end (Windows), too, or that normalise Unicode (NFKC, IDNA).
+// An ellipsis or a full stop may be a page's name.
+func isDots(segment string) bool {
+	if segment == "." || segment == ".." {
+		return true
+	}
+	dots, alike, ascii := 0, false, false
+	for _, c := range segment {
+		switch c {
+		case '.':
+			dots++
+			ascii = true
+		case '\u2024', '\u3002', '\ufe52', '\uff0e', '\uff61': // ONE DOT LEADER, full stops
+			dots++
+			alike = true
+		case '\u2025': // TWO DOT LEADER
+			dots += 2
+			alike = true
+		case '\u2026': // HORIZONTAL ELLIPSIS
+			dots += 3
+			alike = true
+		default:
+			if !unicode.IsSpace(c) && !unicode.Is(unicode.Cf, c) { // Cf has no width
+				return false
+			}
+			alike = true
+		}
+	}
+	return alike && (ascii || dots == 2)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // mustBeEncoded: net/url encodes all of a path that has one such byte bare, and would
@@ -240,27 +304,22 @@ func encodeBare(raw string) string {
 	return b.String()
 }
 
-// otherTargets are headers by which some apps take another path or method than the
-// request line's. They are for whoever wrote the request, not for who is in front.
-var otherTargets = map[string]struct{}{
-	"x-original-url": {}, "x-rewrite-url": {}, "x-original-uri": {}, "x-forwarded-uri": {}, "x-forwarded-path": {},
-}
-
-var otherMethods = map[string]struct{}{
-	"x-http-method-override": {}, "x-http-method": {}, "x-method-override": {}, "x-forwarded-method": {},
-}
-
-// stripOverrides removes what would make the app see another path or method than was
-// decided about, even if a trusted proxy passes it on.
+// stripOverrides removes what would make the app see another method or path than was
+// decided about: methods where they decide, a second path where nobody may name one, and
+// what has another header's name to CGI and WSGI.
 func (p *pathRules) stripOverrides(h http.Header, public bool) {
 	if p.deny == nil && p.public == nil {
 		return
 	}
+	if public {
+		delete(h, "Destination")
+	}
 	for name := range h {
-		folded := adapter.FoldName(name)
-		_, target := otherTargets[folded]
-		_, method := otherMethods[folded]
-		if target || method && (public || p.byMethod) {
+		if strings.ContainsFunc(name, isAliased) {
+			delete(h, name)
+			continue
+		}
+		if _, method := otherMethods[adapter.FoldName(name)]; method && (public || p.byMethod) {
 			delete(h, name)
 		}
 	}

@@ -196,6 +196,10 @@ func TestLenientPathReachesUpstreamAsItCame(t *testing.T) {
 		"/\xc3\xa4%2F":                 "/%C3%A4%2F",
 		`/{"a"}`:                       "/%7B%22a%22%7D",
 		"/...":                         "/...",
+		"/%20":                         "/%20",
+		"/a../b%20/..a%20":             "/a../b%20/..a%20",
+		"/wiki/%E3%80%82":              "/wiki/%E3%80%82", // a full stop, and an ellipsis
+		"/wiki/%E2%80%A6/..%E2%80%A6a": "/wiki/%E2%80%A6/..%E2%80%A6a",
 		"/x?y=/../z&u=http://a//b":     "/x?y=/../z&u=http://a//b",
 	} {
 		if status, seen := r.request("GET", target, true); status != http.StatusOK || seen != want {
@@ -204,6 +208,8 @@ func TestLenientPathReachesUpstreamAsItCame(t *testing.T) {
 	}
 	for _, target := range []string{
 		"/../x", "/a/..", "/./", "/%2e%2e/x", "/a/..%2fb", "/a/..%5cb", `/a\b`, "/a/..;/b", "/%00", "/a%0ab", "/a%7f", "/a#b", "/a?b#c", "/%252e%252e%252fx", "/%zz", "/%", "*", "x:/y", "a",
+		"/a/..%20/b", "/a/.%20", "/a/..%20%20", "/a/.%20./b", "/a/..%20.", "/a/%20../b", "/a/..%c2%a0/b", "/a/..%e3%80%80", "/a/..%e2%80%8b/b", "/a/..%ef%bb%bf",
+		"/a/..%e3%80%82/b", "/a/..%ef%bc%8e/b", "/a/%ef%bc%8e%ef%bc%8e/b", "/a/.%ef%bc%8e", "/a/%e2%80%a4%e2%80%a4/b", "/a/%e2%80%a5/b", "/a/..%ef%b9%92", "/a/%ef%bd%a1.", "/a/..%20;x/b",
 	} {
 		if status, seen := r.request("GET", target, true); status != http.StatusBadRequest || seen != "" {
 			t.Errorf("%q: status %d, the upstream sees %q", target, status, seen)

@@ -13,7 +13,11 @@ func (a *App) judge(r *http.Request) (*grant, *refusal) {
 	if a.signsIn(r) {
 		return nil, nil //nolint:nilnil // it takes identity
 	}
-	switch verdict, _ := a.paths.judge(r.Method, r.URL); verdict {
+	verdict, _ := a.paths.judge(r.Method, r.URL)
+	if verdict == pathOrdinary {
+		verdict, _ = a.paths.judgeDestination(r.Header)
+	}
+	switch verdict {
 	case pathOrdinary:
 		return nil, nil //nolint:nilnil // it takes identity
 	case pathPublic:

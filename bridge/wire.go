@@ -18,11 +18,19 @@ var framing = map[string]struct{}{
 	"host": {}, "connection": {}, "upgrade": {}, "te": {}, "trailer": {}, "expect": {},
 }
 
+// maxFields is far more header fields than there are in a request: browsers send some 20,
+// Pomerium adds as many. Each costs more than the bytes that max_header_bytes counts.
+const maxFields = 200
+
 // checkWire refuses such requests.
 func checkWire(r *http.Request) *refusal {
 	switch {
-	case r.Method == http.MethodConnect, r.Method == http.MethodTrace, !isMethod(r.Method):
+	case !isMethod(r.Method):
 		return &refusal{reason: reasonMethod}
+	case strings.ToUpper(r.Method) != r.Method:
+		return &refusal{reason: reasonMethodCase}
+	case countFields(r.Header) > maxFields:
+		return &refusal{reason: reasonFields}
 	case len(r.Header["Content-Type"]) > 1: // RFC 9110 §8.3: which one counts?
 		return &refusal{reason: reasonHeader}
 	}
@@ -45,8 +53,22 @@ func isAliased(c rune) bool {
 // maxMethod is far longer than any that is registered.
 const maxMethod = 32
 
-// isMethod reports whether a method is written as all of IANA's registry are, in
-// whatever case, but for its "*". Tokens may also be "$_GET|".
+// isMethod reports whether a method is served: as all of IANA's registry are written, but
+// for its "*"; tokens may also be "$_GET|". Methods that tell the client what the bridge
+// has added to a request (TRACE, RFC 9110 §9.3.8; IIS's TRACK) are not, in whatever case.
 func isMethod(method string) bool {
+	for _, never := range [...]string{http.MethodConnect, http.MethodTrace, "TRACK"} {
+		if strings.EqualFold(method, never) {
+			return false
+		}
+	}
 	return len(method) <= maxMethod && strings.IndexFunc(method, isAliased) < 0
+}
+
+func countFields(h http.Header) int {
+	n := 0
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
 }
