@@ -66,9 +66,11 @@ type Server struct {
 	Watch bool
 	// Limits are those of connections.
 	Limits Limits
-	// TrustedProxies are the peers whose X-Forwarded-* headers are believed;
+	// TrustedProxies are the peers whose X-Forwarded-For and -Proto are believed;
 	// none by default.
 	TrustedProxies []netip.Prefix
+	// TrustUnix believes all peers on Unix sockets, who have no address.
+	TrustUnix bool
 	// MaxAssertionBytes is the size from which on assertions are refused unread.
 	MaxAssertionBytes int
 	// FastES256 has signatures of keys in use checked with multiples of the key that are
@@ -76,7 +78,10 @@ type Server struct {
 	FastES256 bool
 	// CacheDir is where fetched keys are kept for the next start; empty: nowhere.
 	CacheDir string
-	// DrainTimeout is how long requests may go on after the signal to stop.
+	// ShutdownDelay is how long after the signal to stop connections are still
+	// accepted; 0: no time.
+	ShutdownDelay time.Duration
+	// DrainTimeout is how long requests may go on after that.
 	DrainTimeout time.Duration
 }
 
@@ -186,8 +191,8 @@ type App struct {
 	// Upstream is where the app listens, for people; Upstreams are all its addresses.
 	Upstream  *url.URL
 	Upstreams Upstreams
-	// WebSockets are how those with the app begin and end.
-	WebSockets WebSockets
+	// Streams are how WebSockets and streams with the app begin and end.
+	Streams Streams
 	// Hide are the app's response headers that clients do not get, canonical.
 	Hide []string
 	// Paths are those that are public or denied, Limits what is too much.

@@ -111,7 +111,7 @@ func TestExampleIsComplete(t *testing.T) {
 		"app.NAME.test.name", "app.NAME.test.issuer", "app.NAME.test.email", "app.NAME.test.subject", "app.NAME.test.groups",
 		"app.NAME.test.claims", "app.NAME.test.want", "app.NAME.test.want_attributes",
 		"app.NAME.balance", "app.NAME.health", "app.NAME.upstream_tls", "app.NAME.upstream_http2",
-		"app.NAME.websocket_grace", "app.NAME.websocket_max", "app.NAME.origins", "app.NAME.hide",
+		"app.NAME.stream_grace", "app.NAME.stream_max", "app.NAME.origins", "app.NAME.hide",
 		"app.NAME.paths", "app.NAME.encoded_slash", "app.NAME.public", "app.NAME.deny",
 		"app.NAME.max_concurrent", "app.NAME.max_body_bytes", "app.NAME.rate", "app.NAME.burst",
 	}
@@ -152,14 +152,18 @@ func TestExampleKeysSwitchedOff(t *testing.T) {
 	checkDefaults(t, "sessions", file.Sessions, sessions)
 	checkDefaults(t, "issuer.pomerium", file.Issuers["pomerium"], issuer)
 	checkDefaults(t, "app.grafana", file.Apps["grafana"], app)
+	health := healthTable{Path: file.Apps["grafana"].Health.Path, Interval: healthInterval, Timeout: healthTimeout}
+	checkDefaults(t, "app.grafana.health", file.Apps["grafana"].Health, health)
 }
 
-// checkDefaults compares the fields that have a default.
+// checkDefaults compares the fields that have a default. What is false unless it is
+// written has one, and so has the only duration that may be none.
 func checkDefaults(t *testing.T, path string, got, want any) {
 	t.Helper()
 	for field, value := range reflect.ValueOf(want).Fields() {
 		shown := reflect.ValueOf(got).FieldByIndex(field.Index).Interface()
-		if !value.IsZero() && !reflect.DeepEqual(shown, value.Interface()) {
+		has := !value.IsZero() || value.Kind() == reflect.Bool || value.Type() == reflect.TypeFor[time.Duration]()
+		if has && !reflect.DeepEqual(shown, value.Interface()) {
 			t.Errorf("%s shows %v, but the default is %v", joinKey(path, field.Tag.Get("toml")), shown, value)
 		}
 	}

@@ -25,6 +25,7 @@ type serverTable struct {
 	AdminListen       string        `toml:"admin_listen"`
 	TrustedProxies    []string      `toml:"trusted_proxies"`
 	MaxAssertionBytes int           `toml:"max_assertion_bytes"`
+	ShutdownDelay     time.Duration `toml:"shutdown_delay"`
 	DrainTimeout      time.Duration `toml:"drain_timeout"`
 	CacheDir          string        `toml:"cache_dir"`
 	FastES256         bool          `toml:"fast_es256"`
@@ -82,14 +83,14 @@ type appTable struct {
 	Rules        []mapping.Rule `toml:"rule"`
 	Tests        []testTable    `toml:"test"`
 
-	Balance        string           `toml:"balance"`
-	Health         healthTable      `toml:"health"`
-	UpstreamTLS    upstreamTLSTable `toml:"upstream_tls"`
-	UpstreamHTTP2  bool             `toml:"upstream_http2"`
-	WebSocketGrace time.Duration    `toml:"websocket_grace"`
-	WebSocketMax   time.Duration    `toml:"websocket_max"`
-	Origins        []string         `toml:"origins"`
-	Hide           []string         `toml:"hide"`
+	Balance       string           `toml:"balance"`
+	Health        healthTable      `toml:"health"`
+	UpstreamTLS   upstreamTLSTable `toml:"upstream_tls"`
+	UpstreamHTTP2 bool             `toml:"upstream_http2"`
+	StreamGrace   time.Duration    `toml:"stream_grace"`
+	StreamMax     time.Duration    `toml:"stream_max"`
+	Origins       []string         `toml:"origins"`
+	Hide          []string         `toml:"hide"`
 
 	Paths         string      `toml:"paths"`
 	EncodedSlash  bool        `toml:"encoded_slash"`

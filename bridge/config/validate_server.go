@@ -20,10 +20,14 @@ func (l *loader) validServer() Server {
 		l.report.add(at.key("admin_listen"), "the same as listen: health and metrics need an address that users do not reach")
 	}
 	l.checkBetween(at.key("max_assertion_bytes"), t.MaxAssertionBytes, 1<<10, 1<<20, 128<<10)
+	if t.ShutdownDelay < 0 {
+		l.report.add(at.key("shutdown_delay"), `%s is less than 0: write such as "15s", or leave the key out`, t.ShutdownDelay)
+	}
 	l.checkPositive(at.key("drain_timeout"), t.DrainTimeout, "30s")
 	if t.H2C && t.TLSCert != "" {
 		l.report.add(at.key("h2c"), "has no effect with TLS, where HTTP/2 is on: remove it")
 	}
+	proxies, unixPeers := l.validProxies(at.key("trusted_proxies"), t.TrustedProxies)
 	return Server{
 		Listen:            t.Listen,
 		AdminListen:       t.AdminListen,
@@ -33,8 +37,10 @@ func (l *loader) validServer() Server {
 		H2C:               t.H2C,
 		Watch:             t.Watch,
 		Limits:            l.validLimits(at, t),
-		TrustedProxies:    l.validProxies(at.key("trusted_proxies"), t.TrustedProxies),
+		TrustedProxies:    proxies,
+		TrustUnix:         unixPeers,
 		MaxAssertionBytes: t.MaxAssertionBytes,
+		ShutdownDelay:     t.ShutdownDelay,
 		DrainTimeout:      t.DrainTimeout,
 		FastES256:         t.FastES256,
 		CacheDir:          l.validCacheDir(at.key("cache_dir"), t.CacheDir),
@@ -149,9 +155,15 @@ func listenExample(host, address, example string) string {
 	return host + ":" + address
 }
 
-func (l *loader) validProxies(at place, written []string) []netip.Prefix {
-	var proxies []netip.Prefix
+// trustedUnix in trusted_proxies are all peers on Unix sockets: they have no address.
+const trustedUnix = "unix"
+
+func (l *loader) validProxies(at place, written []string) (proxies []netip.Prefix, unixPeers bool) {
 	for i, text := range written {
+		if text == trustedUnix {
+			unixPeers = true
+			continue
+		}
 		prefix, problem := parseProxy(text)
 		if problem != "" {
 			l.report.add(at.index(i+1), "%s", problem)
@@ -159,7 +171,7 @@ func (l *loader) validProxies(at place, written []string) []netip.Prefix {
 		}
 		proxies = append(proxies, prefix)
 	}
-	return proxies
+	return proxies, unixPeers
 }
 
 // parseProxy reads an address or a CIDR. It refuses one that holds every
@@ -170,8 +182,12 @@ func parseProxy(text string) (p netip.Prefix, problem string) {
 		return netip.PrefixFrom(address, address.BitLen()), ""
 	}
 	p, err := netip.ParsePrefix(text)
+	if strings.HasPrefix(text, unixPrefix) {
+		return p, fmt.Sprintf("%q: peers on a Unix socket have no name to be told apart by: write %q for all of them, and restrict who may connect by socket_mode",
+			text, trustedUnix)
+	}
 	if err != nil {
-		return p, fmt.Sprintf(`%q is no address and no CIDR: write such as "10.0.0.7" or "10.0.0.0/24"`, text)
+		return p, fmt.Sprintf(`%q is no address and no CIDR: write such as "10.0.0.7" or "10.0.0.0/24", or "unix" for peers on Unix sockets`, text)
 	}
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)

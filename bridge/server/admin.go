@@ -59,7 +59,7 @@ type issuerState struct {
 // ready answers 200 if every issuer's keys are there, 503 otherwise, and says
 // which are missing.
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	body := readiness{Ready: true, Draining: s.state.draining.Load()}
+	body := readiness{Ready: true, Draining: s.shutdown.hasBegun()}
 	for _, i := range s.state.issuers() {
 		d := describe(i.issuer, i.fetched)
 		st := issuerState{Issuer: d.Issuer, Ready: d.Usable, KeyIDs: []string{}, Error: d.LastError}

@@ -3,7 +3,9 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -144,16 +146,22 @@ func TestReloadsAtTheSameTime(t *testing.T) {
 }
 
 // TestReloadStorm reloads again and again under load, between configurations that
-// give other roles. Every answer must be wholly of the one or the other, and none
-// may fail.
+// give other roles and lead to another app. Every answer must be wholly of the one or
+// the other, and none may fail, though nothing repeats a POST.
 func TestReloadStorm(t *testing.T) {
 	reloads := 1000
 	if testing.Short() {
 		reloads = 50
 	}
-	r := start(t, func(w http.ResponseWriter, q *http.Request) {
-		_, _ = fmt.Fprintf(w, "%s %s", q.Header.Get("X-Role"), q.Header.Get("X-Witness"))
-	}, func(r *run) {
+	app := func(name string) http.HandlerFunc {
+		return func(w http.ResponseWriter, q *http.Request) {
+			body, _ := io.ReadAll(q.Body)
+			_, _ = fmt.Fprintf(w, "%s %s %s %s", q.Header.Get("X-Role"), q.Header.Get("X-Witness"), name, body)
+		}
+	}
+	other := httptest.NewServer(app("second"))
+	t.Cleanup(other.Close)
+	r := start(t, app("first"), func(r *run) {
 		b, err := os.ReadFile(r.path)
 		if err != nil {
 			t.Fatal(err)
@@ -165,14 +173,14 @@ func TestReloadStorm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := []string{string(b), strings.ReplaceAll(string(b), `"Reader"`, `"Writer"`), "[server\n"}
-	seen := map[string]*atomic.Int64{"Reader Reader": {}, "Writer Writer": {}}
+	texts := []string{string(b), strings.NewReplacer(`"Reader"`, `"Writer"`, r.app.URL, other.URL).Replace(string(b)), "[server\n"}
+	seen := map[string]*atomic.Int64{"Reader Reader first sent": {}, "Writer Writer second sent": {}}
 	load, stop := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
 	for range 4 {
 		clients.Go(func() {
 			for load.Err() == nil {
-				resp, err := r.request(context.Background())
+				resp, err := r.send(context.Background(), http.MethodPost, strings.NewReader("sent"))
 				if err != nil {
 					t.Errorf("a request failed: %v", err)
 					return

@@ -75,18 +75,6 @@ func TestMaxURIBytes(t *testing.T) {
 	}
 }
 
-// The room for the assertion is not room for anything less: both together are
-// what net/http enforces, with 4096 bytes of tolerance.
-func TestMaxHeaderBytes(t *testing.T) {
-	r := limited(t, "max_assertion_bytes = 4096\nmax_header_bytes = 8192", echoRole)
-	const most = 4096 + 8192
-	for size, want := range map[int]int{most - 1024: http.StatusOK, most + 4096: http.StatusRequestHeaderFieldsTooLarge} {
-		if got, err := r.ask(r.dial(), "/", "X-Filler: "+strings.Repeat("x", size)+"\r\n"); got != want {
-			t.Errorf("%d bytes: %d (%v), want %d", size, got, err, want)
-		}
-	}
-}
-
 // Clients that send a header byte by byte are cut off, and keep nobody from being
 // served meanwhile.
 func TestSlowHeadersStarveNobody(t *testing.T) {
@@ -249,12 +237,7 @@ func TestH2C(t *testing.T) {
 func TestMaxConcurrentStreams(t *testing.T) {
 	release := make(chan struct{})
 	ca := newAuthority(t)
-	dir := t.TempDir()
-	cert, key := ca.issue(1)
-	put(t, dir+"/tls.pem", cert)
-	put(t, dir+"/tls.key", key)
-	r := limited(t, fmt.Sprintf("max_concurrent_streams = 2\ntls_cert_file = %q\ntls_key_file = %q", dir+"/tls.pem", dir+"/tls.key"),
-		func(http.ResponseWriter, *http.Request) { <-release })
+	r, _ := startTLSApp(t, ca, "max_concurrent_streams = 2", func(http.ResponseWriter, *http.Request) { <-release })
 	c := tls.Client(r.dial(), &tls.Config{RootCAs: ca.pool(), ServerName: "wiki.example.com", NextProtos: []string{"h2"}})
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
 		t.Fatal(err)

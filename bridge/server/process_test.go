@@ -47,17 +47,22 @@ type process struct {
 // would: from descriptor 3 on, with the process's own number in LISTEN_PID.
 func (r *run) startProcess(names string, files ...*os.File) *process {
 	r.t.Helper()
+	if files == nil {
+		return r.startShell(`exec "$0"`, nil)
+	}
+	return r.startShell(`LISTEN_PID=$$ exec "$0"`, []string{"LISTEN_FDNAMES=" + names, fmt.Sprintf("LISTEN_FDS=%d", len(files))}, files...)
+}
+
+// startShell runs a bridge by a script, to which it is $0.
+func (r *run) startShell(script string, env []string, files ...*os.File) *process {
+	r.t.Helper()
 	test, err := os.Executable()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	p := &process{t: r.t, cmd: exec.Command(test), lines: make(chan string, 1000)}
-	if files != nil {
-		p.cmd = exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0"`, test)
-		p.cmd.Env = []string{"LISTEN_FDNAMES=" + names, fmt.Sprintf("LISTEN_FDS=%d", len(files))}
-		p.cmd.ExtraFiles = files
-	}
-	p.cmd.Env = append(p.cmd.Env, processConfig+"="+r.path, "PATH="+os.Getenv("PATH"), "GORACE="+os.Getenv("GORACE"))
+	p := &process{t: r.t, cmd: exec.Command("/bin/sh", "-c", script, test), lines: make(chan string, 1000)}
+	p.cmd.ExtraFiles = files
+	p.cmd.Env = append(env, processConfig+"="+r.path, "PATH="+os.Getenv("PATH"), "GORACE="+os.Getenv("GORACE"))
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		r.t.Fatal(err)

@@ -131,6 +131,7 @@ func needRestart(started, now config.Server) []string {
 		// Other files than before are taken at once.
 		{"tls_cert_file", (now.TLS != nil) != (started.TLS != nil)},
 		{"h2c", now.H2C != started.H2C},
+		{"shutdown_delay", now.ShutdownDelay != started.ShutdownDelay},
 		{"drain_timeout", now.DrainTimeout != started.DrainTimeout},
 		// The verifiers follow at once; the room for the header does not.
 		{"max_assertion_bytes", now.MaxAssertionBytes > started.MaxAssertionBytes},

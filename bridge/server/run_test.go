@@ -37,6 +37,7 @@ type run struct {
 	path   string
 	passed server.Listeners
 	reload chan struct{}
+	hurry  chan struct{}
 	addrs  server.Addrs
 	log    *watchedLog
 	stop   context.CancelFunc
@@ -79,7 +80,7 @@ func start(t *testing.T, app http.HandlerFunc, before func(*run)) *run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{t: t, issuer: issuer, reload: make(chan struct{}), log: newWatchedLog(), ended: make(chan error, 1)}
+	r := &run{t: t, issuer: issuer, reload: make(chan struct{}), hurry: make(chan struct{}), log: newWatchedLog(), ended: make(chan error, 1)}
 	r.jwks = httptest.NewServer(issuer.Handler())
 	t.Cleanup(r.jwks.Close)
 	r.app = httptest.NewServer(app)
@@ -97,7 +98,7 @@ func start(t *testing.T, app http.HandlerFunc, before func(*run)) *run {
 	started := make(chan struct{})
 	go func() {
 		r.ended <- server.Run(ctx, server.Options{
-			ConfigPath: r.path, Version: "test", Reload: r.reload, Passed: r.passed,
+			ConfigPath: r.path, Version: "test", Reload: r.reload, Hurry: r.hurry, Passed: r.passed,
 			Log:     slog.New(slog.NewTextHandler(r.log, nil)),
 			Started: func(a server.Addrs) { r.addrs = a; close(started) },
 		})
@@ -132,7 +133,11 @@ func (r *run) write(role, want string) {
 }
 
 func (r *run) request(ctx context.Context) (*http.Response, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.addrs.Listen.String()+"/", nil)
+	return r.send(ctx, http.MethodGet, nil)
+}
+
+func (r *run) send(ctx context.Context, method string, body io.Reader) (*http.Response, error) {
+	q, err := http.NewRequestWithContext(ctx, method, "http://"+r.addrs.Listen.String()+"/", body)
 	if err != nil {
 		return nil, err
 	}
@@ -216,6 +221,7 @@ type watchedLog struct {
 	cond   *sync.Cond
 	b      bytes.Buffer
 	closed bool
+	panics string
 }
 
 func newWatchedLog() *watchedLog {
@@ -228,7 +234,17 @@ func (l *watchedLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.cond.Broadcast()
+	if l.panics != "" && bytes.Contains(p, []byte(l.panics)) {
+		panic("a fault of the test's")
+	}
 	return l.b.Write(p)
+}
+
+// panicOn makes whoever writes a text panic.
+func (l *watchedLog) panicOn(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.panics = text
 }
 
 func (l *watchedLog) String() string {

@@ -32,6 +32,11 @@ func (s *server) serve(ctx context.Context, c config.Server, l Listeners) error 
 	})
 	g.Go(func() error {
 		<-running.Done()
+		s.shutdown.begin()
+		if ctx.Err() != nil && c.ShutdownDelay > 0 { // a listener that has failed serves nobody
+			s.o.Log.Info("stopping; connections are still accepted", "shutdown_delay", c.ShutdownDelay.String())
+			s.shutdown.wait(s.o.Hurry)
+		}
 		return s.drain(context.WithoutCancel(ctx), listener, main, operator, c.DrainTimeout)
 	})
 	return g.Wait()
@@ -69,13 +74,13 @@ func (s *server) adminServer(c config.Server) *http.Server {
 	}
 }
 
-// limitURI refuses long request targets. While the server drains, it also asks
+// limitURI refuses long request targets. While the server stops, it also asks
 // clients to come back on another connection: Connection: close, for HTTP/2 a
 // GOAWAY. The answer to an upgrade has a Connection of its own.
 func (s *server) limitURI(maxBytes int, next http.Handler) http.Handler {
 	refused := s.metrics.App("")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.state.draining.Load() && r.Header["Upgrade"] == nil {
+		if r.Header["Upgrade"] == nil && s.shutdown.asksToLeave() {
 			w.Header().Set("Connection", "close")
 		}
 		if len(r.RequestURI) > maxBytes {
@@ -100,10 +105,10 @@ const closeFrames = 2 * time.Second
 // are no longer HTTP. The admin listener goes last: it is where one sees that the
 // server is draining.
 func (s *server) drain(ctx context.Context, listener net.Listener, main, operator *http.Server, timeout time.Duration) error {
-	s.state.draining.Store(true)
 	s.o.Log.Info("draining", "timeout", timeout.String())
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	s.shutdown.over.Store(true)
 	_ = listener.Close()
 	last, cancelLast := context.WithTimeout(ctx, min(lastRequests, timeout/4))
 	defer cancelLast()
@@ -130,7 +135,7 @@ func (s *server) drain(ctx context.Context, listener net.Listener, main, operato
 
 // ignoreClosed: a server whose listener was closed by drain has not failed.
 func (s *server) ignoreClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) && s.state.draining.Load() {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) && s.shutdown.hasBegun() {
 		return nil
 	}
 	return err

@@ -26,6 +26,9 @@ type Options struct {
 	// Reload makes the server load its configuration again with every value
 	// received; nil: never.
 	Reload <-chan struct{}
+	// Hurry ends the configured shutdown_delay with a value received; nil: nothing
+	// does.
+	Hurry <-chan struct{}
 	// Passed are sockets to serve in place of those of the configuration. Run closes
 	// them.
 	Passed Listeners
@@ -56,6 +59,7 @@ type server struct {
 
 	certificate *certificate
 	connections *connections
+	shutdown    shutdown
 
 	// For reloadLoop: who asks for a reload, and when it is too late to.
 	requests chan reloadRequest
@@ -65,8 +69,9 @@ type server struct {
 	watcher *watcher
 }
 
-// Run serves until ctx ends, then lets requests under way finish for the
-// configured drain_timeout. Its error is nil if everything ended in time.
+// Run serves until ctx ends and the configured shutdown_delay is over, then lets
+// requests under way finish for drain_timeout. Its error is nil if everything ended
+// in time.
 func Run(ctx context.Context, o Options) error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -91,7 +96,8 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s.connections = newConnections(c.Server.Limits.MaxConnections, o.Log)
+	s.shutdown.delay = c.Server.ShutdownDelay
+	s.connections = newConnections(roomFor(c.Server.Limits.MaxConnections, o.Log), o.Log)
 	s.metrics.Register(s.connections)
 	l, err := listen(ctx, c.Server, o.Passed)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,7 +27,6 @@ import (
 type state struct {
 	background context.Context // ends when the server does
 	log        *slog.Logger
-	draining   atomic.Bool
 	running    sync.WaitGroup
 	stopping   chan struct{} // closed when the server ends
 

@@ -96,11 +96,17 @@ func (a *authority) client(serial int64) tls.Certificate {
 // startTLS is start with a certificate of ca, and with these keys in [server].
 func startTLS(t *testing.T, ca *authority, keys string) (r *run, dir string) {
 	t.Helper()
+	return startTLSApp(t, ca, keys, echoRole)
+}
+
+// startTLSApp is startTLS before an app.
+func startTLSApp(t *testing.T, ca *authority, keys string, app http.HandlerFunc) (r *run, dir string) {
+	t.Helper()
 	dir = t.TempDir()
 	cert, key := ca.issue(100)
 	put(t, dir+"/tls.pem", cert)
 	put(t, dir+"/tls.key", key)
-	r = start(t, echoRole, func(r *run) {
+	r = start(t, app, func(r *run) {
 		r.server(fmt.Sprintf("tls_cert_file = %q\ntls_key_file = %q\n", dir+"/tls.pem", dir+"/tls.key") + keys)
 	})
 	r.waitReady()

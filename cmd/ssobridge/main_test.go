@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //	get HOST PATH [FILE]     send a request with the assertion in FILE; the answer is stdout
 //	admin PATH               send a request to the admin listener; the answer is stdout
 //	hup TEXT                 send SIGHUP and wait until the log says TEXT
+//	term TEXT                send SIGTERM and wait until the log says TEXT
 //	stop                     send SIGTERM and wait for the end, which must be clean
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -57,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"get":       with((*world).get),
 			"admin":     with((*world).admin),
 			"hup":       with((*world).hup),
+			"term":      with((*world).term),
 			"stop":      with((*world).stop),
 		},
 	})
@@ -180,9 +182,13 @@ func answer(ts *testscript.TestScript, q *http.Request) {
 	ts.Check(err)
 }
 
-func (w *world) hup(ts *testscript.TestScript, args []string) {
+func (w *world) hup(ts *testscript.TestScript, args []string) { w.signal(ts, syscall.SIGHUP, args) }
+
+func (w *world) term(ts *testscript.TestScript, args []string) { w.signal(ts, syscall.SIGTERM, args) }
+
+func (w *world) signal(ts *testscript.TestScript, s os.Signal, args []string) {
 	w.log.reset()
-	ts.Check(w.cmd.Process.Signal(syscall.SIGHUP))
+	ts.Check(w.cmd.Process.Signal(s))
 	w.log.wait(ts, regexp.MustCompile(args[0]))
 	_, err := io.WriteString(ts.Stdout(), w.log.String())
 	ts.Check(err)

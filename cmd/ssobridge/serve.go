@@ -26,7 +26,7 @@ func newServe() *cobra.Command {
 
 SIGHUP loads the configuration again: a good one is in force at once, a bad one
 changes nothing and is reported. SIGTERM and SIGINT let requests under way finish;
-a second one ends them.
+a second one ends them, or first shutdown_delay while it lasts.
 
 Sockets that systemd passes are served in place of listen and admin_listen.
 GOMEMLIMIT is 90 % of the cgroup's memory limit unless it is set.`,
@@ -41,11 +41,11 @@ GOMEMLIMIT is 90 % of the cgroup's memory limit unless it is set.`,
 				return &exit{exitUsage, err}
 			}
 			limitMemory(log)
-			ctx, cancel := untilSignal(cmd.Context())
+			ctx, hurry, cancel := stopSignals(cmd.Context())
 			defer cancel()
 			reload, stop := reloadSignal(ctx)
 			defer stop()
-			err = server.Run(ctx, server.Options{ConfigPath: path, Version: version(), Log: log, Reload: reload, Passed: passed})
+			err = server.Run(ctx, server.Options{ConfigPath: path, Version: version(), Log: log, Reload: reload, Hurry: hurry, Passed: passed})
 			return serveExit(err)
 		},
 	}
@@ -99,6 +99,51 @@ func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, &o)), nil
 	default:
 		return nil, fmt.Errorf("--log-format is %q; choose text or json", format)
+	}
+}
+
+// stopSignals is untilSignal, but for a second signal that somebody waits for.
+func stopSignals(ctx context.Context) (_ context.Context, hurry <-chan struct{}, stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(ctx)
+	ch, done, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case s := <-signals:
+				if ctx.Err() == nil {
+					cancel()
+					continue
+				}
+				select {
+				case ch <- struct{}{}:
+				default:
+					endBy(s)
+				}
+			}
+		}
+	}()
+	return ctx, ch, func() {
+		signal.Stop(signals)
+		cancel()
+		close(done)
+		<-ended
+	}
+}
+
+// endBy ends the process as the signal does where nobody handles it.
+func endBy(s os.Signal) {
+	signal.Reset(s)
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Signal(s)
+	}
+	if err != nil { // such as on Windows
+		os.Exit(exitNo)
 	}
 }
 
