@@ -54,6 +54,13 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	app, host := s.app(r.Host)
 	r.Host = host
 	defer b.abortOnPanic(r, cmp.Or(app, s.noApp))
+	if app != nil {
+		if ref := checkWire(r); ref != nil {
+			b.refuse(w, r, app, ref)
+			app.metrics.Answered(b.now().Sub(start))
+			return
+		}
+	}
 	if served := s.serveOwn(w, r, app); served {
 		return
 	}
@@ -154,9 +161,6 @@ func (b *Bridge) decide(r *http.Request, app *App, now time.Time) (g *grant, ref
 			g = nil
 		}
 	}()
-	if ref = checkWire(r); ref != nil {
-		return nil, ref
-	}
 	if !app.upstream.Reaches(r.URL) {
 		return nil, &refusal{reason: reasonTarget}
 	}

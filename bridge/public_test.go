@@ -207,7 +207,7 @@ func TestAliasOfFramingHeaderIsRefused(t *testing.T) {
 func TestMethodsPassAsTheyAre(t *testing.T) {
 	r := newRig(t)
 	for method, want := range map[string]int{
-		"PROPFIND": 200, "REPORT": 200, "MKCALENDAR": 200, "VERSION-CONTROL": 200, "M-SEARCH": 200, "X9": 200,
+		"PROPFIND": 200, "REPORT": 200, "MKCALENDAR": 200, "VERSION-CONTROL": 200, "M-SEARCH": 200, "X9": 200, "x9": 200, "-blargh": 200,
 		"G_T": 405, "GET!": 405, "$": 405, "CONNECT": 405, "TRACE": 405, strings.Repeat("A", 33): 405,
 	} {
 		if status, _ := r.request(method, "/", true); status != want {

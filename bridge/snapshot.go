@@ -139,6 +139,7 @@ func buildApp(c *config.Config, a *config.App, d Deps) (*App, error) {
 			TrustedProxies: c.Server.TrustedProxies,
 			TrustUnix:      c.Server.TrustUnix,
 			Hide:           a.Hide,
+			StallTimeout:   c.Server.Limits.StallTimeout,
 			Log:            d.Log,
 		},
 		streams: a.Streams,

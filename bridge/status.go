@@ -115,7 +115,7 @@ func answerFor(reason string) answer {
 			"This request has a header that could be read in more than one way."}
 	case reasonMethodCase:
 		return answer{http.StatusBadRequest, telemetry.Refused, "bad_method", "Bad request",
-			"Request methods are written in capital letters."}
+			"Such a request method is written in capital letters."}
 	case reasonFields:
 		return answer{http.StatusRequestHeaderFieldsTooLarge, telemetry.Refused, "too_many_headers", "Too many headers",
 			"This request has more header fields than are served."}

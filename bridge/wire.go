@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/config"
 )
 
 // What net/http lets pass, and servers behind read differently. It does not show
@@ -27,7 +28,7 @@ func checkWire(r *http.Request) *refusal {
 	switch {
 	case !isMethod(r.Method):
 		return &refusal{reason: reasonMethod}
-	case strings.ToUpper(r.Method) != r.Method:
+	case isMiscased(r.Method):
 		return &refusal{reason: reasonMethodCase}
 	case countFields(r.Header) > maxFields:
 		return &refusal{reason: reasonFields}
@@ -63,6 +64,13 @@ func isMethod(method string) bool {
 		}
 	}
 	return len(method) <= maxMethod && strings.IndexFunc(method, isAliased) < 0
+}
+
+// isMiscased reports whether a method is one of those that rules are about, but for its
+// case: another method (RFC 9110 §9.1), and yet the same to servers that fold it.
+func isMiscased(method string) bool {
+	upper := strings.ToUpper(method)
+	return upper != method && config.KnowsMethod(upper)
 }
 
 func countFields(h http.Header) int {

@@ -23,6 +23,9 @@ var methods = []string{
 	"VERSION-CONTROL", "CHECKOUT", "CHECKIN", "UNCHECKOUT", "MERGE", "MKACTIVITY", "MKWORKSPACE", "BIND", "UNBIND", "REBIND", "QUERY",
 }
 
+// KnowsMethod reports whether rules about paths may name a method.
+func KnowsMethod(method string) bool { return slices.Contains(methods, method) }
+
 // The paths that never reach an app: the bridge's own, and Pomerium's.
 var reservedPrefixes = []string{"/.ssobridge/", "/.pomerium/"}
 
