@@ -91,12 +91,16 @@ type Limits struct {
 	ReadHeaderTimeout time.Duration
 	// IdleTimeout is how long a connection is kept without a request.
 	IdleTimeout time.Duration
+	// StallTimeout is how long a client may take nothing of what is sent to it.
+	StallTimeout time.Duration
 	// MaxHeaderBytes is the room for a request's header beside the assertion.
 	MaxHeaderBytes int
 	// MaxURIBytes is the length up to which request targets are served.
 	MaxURIBytes int
 	// MaxConnections are served at the same time, others wait; 0: no limit.
-	MaxConnections int
+	// MaxConnectionsSet: the file says so.
+	MaxConnections    int
+	MaxConnectionsSet bool
 	// MaxConcurrentStreams are the requests at the same time on a connection of
 	// HTTP/2.
 	MaxConcurrentStreams int

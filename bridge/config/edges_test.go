@@ -22,6 +22,7 @@ func TestEdges(t *testing.T) {
 		{"server", "max_concurrent_streams", "0", "1", "10000", "10001"},
 		{"server", "read_header_timeout", `"0s"`, `"1ms"`, `"1h"`, anything},
 		{"server", "idle_timeout", `"0s"`, `"1ms"`, `"24h"`, anything},
+		{"server", "stall_timeout", `"0s"`, `"1ms"`, `"24h"`, anything},
 		{"server", "shutdown_delay", `"-1ms"`, `"0s"`, `"1h"`, anything},
 		{"server", "drain_timeout", `"0s"`, `"1ms"`, `"24h"`, anything},
 		{"app.grafana", "timeout", `"0s"`, `"1ms"`, `"24h"`, anything},

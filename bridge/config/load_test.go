@@ -58,8 +58,8 @@ func TestLoadFull(t *testing.T) {
 		Server: Server{
 			Listen: "127.0.0.1:8443", AdminListen: "[::1]:9091", SocketMode: 0o660, ReusePort: true, H2C: true, Watch: true,
 			Limits: Limits{
-				ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 61 * time.Minute,
-				MaxHeaderBytes: 32 << 10, MaxURIBytes: 8 << 10, MaxConcurrentStreams: 100,
+				ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 61 * time.Minute, StallTimeout: time.Minute,
+				MaxHeaderBytes: 32 << 10, MaxURIBytes: 8 << 10, MaxConnectionsSet: true, MaxConcurrentStreams: 100,
 			},
 			TrustedProxies: []netip.Prefix{
 				netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.7/32"),
@@ -151,7 +151,7 @@ func TestDefaults(t *testing.T) {
 	want := Server{
 		Listen: ":8080", AdminListen: "127.0.0.1:9090", SocketMode: 0o660, MaxAssertionBytes: 131072, FastES256: true, DrainTimeout: 30 * time.Second,
 		Limits: Limits{
-			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, StallTimeout: time.Minute,
 			MaxHeaderBytes: 64 << 10, MaxURIBytes: 16 << 10, MaxConnections: 10_000, MaxConcurrentStreams: 250,
 		},
 	}

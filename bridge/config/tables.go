@@ -40,6 +40,7 @@ type serverTable struct {
 
 	ReadHeaderTimeout    time.Duration `toml:"read_header_timeout"`
 	IdleTimeout          time.Duration `toml:"idle_timeout"`
+	StallTimeout         time.Duration `toml:"stall_timeout"`
 	MaxHeaderBytes       int           `toml:"max_header_bytes"`
 	MaxURIBytes          int           `toml:"max_uri_bytes"`
 	MaxConnections       int           `toml:"max_connections"`
@@ -145,6 +146,7 @@ func (t *serverTable) setDefaults() {
 
 		ReadHeaderTimeout:    10 * time.Second,
 		IdleTimeout:          2 * time.Minute,
+		StallTimeout:         time.Minute,
 		MaxHeaderBytes:       64 << 10,
 		MaxURIBytes:          16 << 10,
 		MaxConnections:       10_000,

@@ -50,6 +50,7 @@ func (l *loader) validServer() Server {
 func (l *loader) validLimits(at place, t serverTable) Limits {
 	l.checkPositive(at.key("read_header_timeout"), t.ReadHeaderTimeout, "10s")
 	l.checkPositive(at.key("idle_timeout"), t.IdleTimeout, "2m")
+	l.checkPositive(at.key("stall_timeout"), t.StallTimeout, "60s")
 	l.checkBetween(at.key("max_header_bytes"), t.MaxHeaderBytes, 4<<10, 1<<20, 64<<10)
 	l.checkBetween(at.key("max_uri_bytes"), t.MaxURIBytes, 256, 1<<20, 16<<10)
 	l.checkBetween(at.key("max_connections"), t.MaxConnections, 0, 1<<20, 10_000)
@@ -57,9 +58,11 @@ func (l *loader) validLimits(at place, t serverTable) Limits {
 	return Limits{
 		ReadHeaderTimeout:    t.ReadHeaderTimeout,
 		IdleTimeout:          t.IdleTimeout,
+		StallTimeout:         t.StallTimeout,
 		MaxHeaderBytes:       t.MaxHeaderBytes,
 		MaxURIBytes:          t.MaxURIBytes,
 		MaxConnections:       t.MaxConnections,
+		MaxConnectionsSet:    at.doc.has(at.key("max_connections").path),
 		MaxConcurrentStreams: t.MaxConcurrentStreams,
 	}
 }

@@ -3,12 +3,18 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
 )
 
 // adminHandler serves operators, on a listener of its own: no host name and no
 // path of an app leads to it.
-func (s *server) adminHandler() http.Handler {
+func (s *server) adminHandler(admin string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -17,9 +23,31 @@ func (s *server) adminHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /keys", s.describeKeys)
 	mux.Handle("GET /metrics", s.metrics.Handler())
-	mux.HandleFunc("POST /-/reload", s.answerReload)
+	mux.Handle("POST /-/reload", underOwnName(admin, http.HandlerFunc(s.answerReload)))
 	// A page that an operator's browser is led to must not reload.
 	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// underOwnName refuses requests for a host that only DNS says is this one. A page of
+// somebody's whose name leads to their server first, and to this listener then, would be
+// of the same origin (DNS rebinding); no name of theirs is an address, localhost, or the
+// name in admin_listen. Others are left to what changes nothing: Kubernetes and
+// Prometheus ask by names of their own.
+func underOwnName(admin string, next http.Handler) http.Handler {
+	own := ""
+	if network, address := config.SplitListen(admin); network == "tcp" {
+		own, _, _ = net.SplitHostPort(address)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := (&url.URL{Host: r.Host}).Hostname()
+		_, notAddress := netip.ParseAddr(host)
+		if notAddress != nil && !strings.EqualFold(host, "localhost") && (own == "" || !strings.EqualFold(host, own)) {
+			http.Error(w, "Reload by an IP address, by localhost, or by the host name in admin_listen: "+
+				"under another name, a web page could do it from an operator's browser.", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // answerReload loads the configuration again and says what came of it: 200, or 422

@@ -2,7 +2,9 @@ package server
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +25,8 @@ type certificate struct {
 type presented struct {
 	from   *config.TLS
 	config *tls.Config
+	// clientCAs are the same pointer for as long as they are the same set.
+	clientCAs *x509.CertPool
 }
 
 // use puts t in force.
@@ -32,6 +36,10 @@ func (c *certificate) use(t *config.TLS) {
 		Certificates: []tls.Certificate{*t.Certificate},
 		NextProtos:   []string{"h2", "http/1.1"},
 	}}
+	before := c.inForce.Load()
+	if p.clientCAs = t.ClientCAs; before != nil && before.clientCAs.Equal(t.ClientCAs) {
+		p.clientCAs = before.clientCAs
+	}
 	if t.ClientCAs != nil {
 		p.config.ClientAuth = tls.RequireAndVerifyClientCert
 		p.config.ClientCAs = t.ClientCAs
@@ -39,7 +47,7 @@ func (c *certificate) use(t *config.TLS) {
 		// CA that has been withdrawn since.
 		p.config.SessionTicketsDisabled = true
 	}
-	before := c.inForce.Swap(p)
+	c.inForce.Store(p)
 	c.failed.Store(false)
 	if leaf := t.Certificate.Leaf; before == nil || !leaf.Equal(before.from.Certificate.Leaf) {
 		c.log.Info("certificate in force", "file", t.CertFile, "not_after", leaf.NotAfter.Format(time.RFC3339), "names", leaf.DNSNames)
@@ -66,9 +74,50 @@ func (c *certificate) reread() {
 // tlsConfig asks for the one in force at each handshake.
 func (c *certificate) tlsConfig() *tls.Config {
 	return &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.inForce.Load().config, nil },
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			p := c.inForce.Load()
+			if accepted := connOf(hello.Conn); accepted != nil {
+				accepted.clientCAs.Store(p.clientCAs)
+			}
+			return p.config, nil
+		},
 	}
+}
+
+// admits reports whether the client of a request would be let in now, too. A handshake
+// proves it for its own time only, and connections are kept for as long as they are
+// busy: a client whose CA has been withdrawn, or who came when none was asked for, could
+// go on for ever.
+func (c *certificate) admits(r *http.Request) bool {
+	p := c.inForce.Load()
+	accepted, _ := r.Context().Value(connKey{}).(*conn)
+	if p == nil || r.TLS == nil || accepted == nil {
+		return p == nil // without TLS, whoever can connect is let in
+	}
+	if accepted.clientCAs.Load() == p.clientCAs {
+		return true
+	}
+	if p.clientCAs != nil && !vouched(r.TLS.PeerCertificates, p.clientCAs) {
+		return false
+	}
+	accepted.clientCAs.Store(p.clientCAs)
+	return true
+}
+
+// vouched verifies what crypto/tls verifies of a client's certificates.
+func vouched(chain []*x509.Certificate, roots *x509.CertPool) bool {
+	if len(chain) == 0 {
+		return false
+	}
+	between := x509.NewCertPool()
+	for _, each := range chain[1:] {
+		between.AddCert(each)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	return err == nil
 }
 
 func certificateDescs() (notAfter, success *prometheus.Desc) {

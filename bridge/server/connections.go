@@ -2,12 +2,12 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +19,9 @@ import (
 type connections struct {
 	log   *slog.Logger
 	slots chan struct{} // one taken for each open connection; nil: no limit
+	stall time.Duration // how long a client may take nothing of what is sent
+
+	stalled atomic.Int64 // how many clients ever were
 
 	mu      sync.Mutex
 	open    map[*conn]bool // whether it is hijacked
@@ -26,8 +29,8 @@ type connections struct {
 }
 
 // newConnections: max 0 is no limit.
-func newConnections(maxOpen int, log *slog.Logger) *connections {
-	c := &connections{log: log, open: make(map[*conn]bool), changed: make(chan struct{})}
+func newConnections(maxOpen int, stall time.Duration, log *slog.Logger) *connections {
+	c := &connections{log: log, stall: stall, open: make(map[*conn]bool), changed: make(chan struct{})}
 	if maxOpen > 0 {
 		c.slots = make(chan struct{}, maxOpen)
 	}
@@ -109,37 +112,12 @@ func (c *connections) release() {
 	}
 }
 
-// conn is an accepted connection.
-type conn struct {
-	net.Conn
-	connections *connections
-	once        sync.Once
-}
-
 func (c *connections) add(accepted net.Conn) *conn {
-	added := &conn{Conn: accepted, connections: c}
+	added := &conn{Conn: accepted, connections: c, stall: c.stall}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[added] = false
 	return added
-}
-
-func (c *conn) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(func() {
-		c.connections.remove(c)
-		c.connections.release()
-	})
-	return err
-}
-
-// CloseWrite lets net/http end an answer, such as a 431, before it closes: a reset
-// could overtake it.
-func (c *conn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
 }
 
 func (c *connections) remove(closed *conn) {
@@ -155,12 +133,9 @@ func (c *connections) onState(nc net.Conn, state http.ConnState) {
 	if state != http.StateHijacked {
 		return
 	}
-	if t, ok := nc.(*tls.Conn); ok {
-		nc = t.NetConn()
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if taken, ok := nc.(*conn); ok {
+	if taken := connOf(nc); taken != nil {
 		if _, open := c.open[taken]; open {
 			c.open[taken] = true
 		}
@@ -225,22 +200,25 @@ func (c *connections) closeHijacked() int {
 }
 
 // connectionDescs are the metrics of connections, in the order of counts.
-func connectionDescs() (open, hijacked *prometheus.Desc) {
+func connectionDescs() (open, hijacked, stalled *prometheus.Desc) {
 	return prometheus.NewDesc("ssobridge_connections", "Open connections to server.listen.", nil, nil),
-		prometheus.NewDesc("ssobridge_connections_upgraded", "Those of them that are no longer HTTP, such as WebSockets.", nil, nil)
+		prometheus.NewDesc("ssobridge_connections_upgraded", "Those of them that are no longer HTTP, such as WebSockets.", nil, nil),
+		prometheus.NewDesc("ssobridge_connections_stalled_total", "Those that were closed because the client took nothing for stall_timeout.", nil, nil)
 }
 
 // Describe and Collect make it a prometheus.Collector.
 func (c *connections) Describe(ch chan<- *prometheus.Desc) {
-	open, hijacked := connectionDescs()
+	open, hijacked, stalled := connectionDescs()
 	ch <- open
 	ch <- hijacked
+	ch <- stalled
 }
 
 // Collect sends how many connections there are.
 func (c *connections) Collect(ch chan<- prometheus.Metric) {
-	openDesc, hijackedDesc := connectionDescs()
+	openDesc, hijackedDesc, stalledDesc := connectionDescs()
 	open, hijacked := c.counts()
 	ch <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(open))
 	ch <- prometheus.MustNewConstMetric(hijackedDesc, prometheus.GaugeValue, float64(hijacked))
+	ch <- prometheus.MustNewConstMetric(stalledDesc, prometheus.CounterValue, float64(c.stalled.Load()))
 }

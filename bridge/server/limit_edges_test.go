@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -186,4 +187,28 @@ func TestDrainTimeout(t *testing.T) {
 		t.Errorf("the answer looks whole: %q", text)
 	}
 	_ = resp.Body.Close()
+}
+
+// askH2 sends one request on c, with all the room in the world for its answer.
+func askH2(t *testing.T, c net.Conn, r *run) {
+	t.Helper()
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range [][2]string{
+		{":method", "GET"}, {":scheme", "https"}, {":authority", "wiki.example.com"}, {":path", "/"},
+		{"x-pomerium-jwt-assertion", r.assertion()},
+	} {
+		if err := encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := io.WriteString(c, http2.ClientPreface)
+	framer := http2.NewFramer(c, c)
+	const most = 1<<31 - 1
+	err = errors.Join(err, framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: most}),
+		framer.WriteWindowUpdate(0, most-1<<16),
+		framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -137,6 +137,7 @@ func needRestart(started, now config.Server) []string {
 		{"max_assertion_bytes", now.MaxAssertionBytes > started.MaxAssertionBytes},
 		{"read_header_timeout", is.ReadHeaderTimeout != was.ReadHeaderTimeout},
 		{"idle_timeout", is.IdleTimeout != was.IdleTimeout},
+		{"stall_timeout", is.StallTimeout != was.StallTimeout},
 		{"max_header_bytes", is.MaxHeaderBytes != was.MaxHeaderBytes},
 		{"max_uri_bytes", is.MaxURIBytes != was.MaxURIBytes},
 		{"max_connections", is.MaxConnections != was.MaxConnections},

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/bridge/telemetry"
 )
 
 func (s *server) serve(ctx context.Context, c config.Server, l Listeners) error {
@@ -46,13 +45,17 @@ func (s *server) serve(ctx context.Context, c config.Server, l Listeners) error 
 // and streams take as long as they take.
 func (s *server) mainServer(c config.Server) *http.Server {
 	srv := &http.Server{
-		Handler:           s.limitURI(c.Limits.MaxURIBytes, s.bridge),
+		Handler:           s.front(c.Limits.MaxURIBytes, s.bridge),
 		ReadHeaderTimeout: c.Limits.ReadHeaderTimeout,
 		IdleTimeout:       c.Limits.IdleTimeout,
 		MaxHeaderBytes:    c.MaxAssertionBytes + c.Limits.MaxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: c.Limits.MaxConcurrentStreams},
 		ConnState:         s.connections.onState,
-		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		ConnContext:       withConn,
+		ErrorLog:          log.New(LibraryLog(s.o.Log), "", 0),
+		// net/http would answer "OPTIONS *" itself, for any host, uncounted, and wait for
+		// its body without end.
+		DisableGeneralOptionsHandler: true,
 	}
 	if c.TLS != nil {
 		srv.TLSConfig = s.certificate.tlsConfig()
@@ -67,29 +70,13 @@ func (s *server) mainServer(c config.Server) *http.Server {
 
 func (s *server) adminServer(c config.Server) *http.Server {
 	return &http.Server{
-		Handler:           s.adminHandler(),
+		Handler:           withoutBodies(s.adminHandler(c.AdminListen)),
 		ReadHeaderTimeout: c.Limits.ReadHeaderTimeout,
 		IdleTimeout:       c.Limits.IdleTimeout,
-		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
-	}
-}
+		ErrorLog:          log.New(LibraryLog(s.o.Log), "", 0),
 
-// limitURI refuses long request targets. While the server stops, it also asks
-// clients to come back on another connection: Connection: close, for HTTP/2 a
-// GOAWAY. The answer to an upgrade has a Connection of its own.
-func (s *server) limitURI(maxBytes int, next http.Handler) http.Handler {
-	refused := s.metrics.App("")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header["Upgrade"] == nil && s.shutdown.asksToLeave() {
-			w.Header().Set("Connection", "close")
-		}
-		if len(r.RequestURI) > maxBytes {
-			refused.Refused(telemetry.Refused, "uri_too_long")
-			http.Error(w, "The address is too long.", http.StatusRequestURITooLong)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+		DisableGeneralOptionsHandler: true,
+	}
 }
 
 // lastRequests is how long clients have to learn, by the answer to a request, that

@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	s.shutdown.delay = c.Server.ShutdownDelay
-	s.connections = newConnections(roomFor(c.Server.Limits.MaxConnections, o.Log), o.Log)
+	s.connections = newConnections(roomFor(c.Server.Limits, o.Log), c.Server.Limits.StallTimeout, o.Log)
 	s.metrics.Register(s.connections)
 	l, err := listen(ctx, c.Server, o.Passed)
 	if err != nil {

@@ -23,6 +23,7 @@ Everything listens on this machine only. Ctrl-C ends it.`,
 			if err != nil {
 				return &exit{exitUsage, err}
 			}
+			defer filterStandardLog(log)()
 			o.Out, o.Log = cmd.OutOrStdout(), log
 			ctx, cancel := untilSignal(cmd.Context())
 			defer cancel()

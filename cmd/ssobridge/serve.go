@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"math"
 	"os"
@@ -40,6 +41,7 @@ GOMEMLIMIT is 90 % of the cgroup's memory limit unless it is set.`,
 			if err != nil {
 				return &exit{exitUsage, err}
 			}
+			defer filterStandardLog(log)()
 			limitMemory(log)
 			ctx, hurry, cancel := stopSignals(cmd.Context())
 			defer cancel()
@@ -82,6 +84,18 @@ func limitMemory(log *slog.Logger) {
 		log.Debug("memory limit unknown", "error", err)
 	case limit < math.MaxInt64:
 		log.Info("memory limit", "gomemlimit", limit)
+	}
+}
+
+// filterStandardLog keeps what libraries write to the standard log from standard error,
+// where it would hold what apps answered, and returns how to undo that.
+func filterStandardLog(l *slog.Logger) (undo func()) {
+	w, flags := log.Writer(), log.Flags()
+	log.SetOutput(server.LibraryLog(l))
+	log.SetFlags(0)
+	return func() {
+		log.SetOutput(w)
+		log.SetFlags(flags)
 	}
 }
 
