@@ -70,7 +70,8 @@ func TestUpstreamsOverReloads(t *testing.T) {
 	if status, text := r.get(); status != http.StatusOK || text != "first" {
 		t.Errorf("%d %q", status, text)
 	}
-	if after := checks.Load(); after != before {
+	// One that was given up may still arrive.
+	if after := checks.Load(); after > before+1 {
 		t.Errorf("%d checks after the last configuration with any", after-before)
 	}
 }
