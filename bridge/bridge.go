@@ -217,10 +217,13 @@ func (b *Bridge) abortOnPanic(r *http.Request, app *App) {
 	if p == nil {
 		return
 	}
-	reason := reasonAborted        // by ReverseProxy: one side went away amid the answer
-	if p != http.ErrAbortHandler { //nolint:errorlint // net/http compares so too
+	reason := reasonAborted // by ReverseProxy: one side went away amid the answer
+	switch {
+	case p != http.ErrAbortHandler: //nolint:errorlint // net/http compares so too
 		reason = reasonPanic
 		b.logPanic(r, app, p)
+	case r.Context().Err() == nil: // the client has not
+		b.log.LogAttrs(r.Context(), slog.LevelWarn, "the answer broke off", slog.String("app", app.name), slog.String("reason", reason))
 	}
 	app.metrics.Refused(telemetry.Failed, reason)
 	panic(http.ErrAbortHandler)

@@ -171,6 +171,9 @@ func TestUpstreamThatDiesAmidItsAnswer(t *testing.T) {
 	if _, err := io.ReadAll(resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("the client reads to the end with %v", err)
 	}
+	if log := r.log.String(); !strings.Contains(log, `level=WARN msg="the answer broke off" app=grafana reason=answer_aborted`) {
+		t.Errorf("log:\n%s", log)
+	}
 	want := `
 # HELP ssobridge_refusals_total Requests that did not get their answer from the upstream, by app and reason.
 # TYPE ssobridge_refusals_total counter

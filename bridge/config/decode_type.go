@@ -84,14 +84,16 @@ func instead(path, want, v string) string {
 // inQuotes is what to write in place of a value that is no string. A port alone is
 // no address either.
 func inQuotes(path string, v any) string {
-	if port, ok := v.(int64); ok {
+	if n, ok := v.(int64); ok {
 		switch path[strings.LastIndex(path, ".")+1:] {
 		case "listen":
-			return fmt.Sprintf(`: write ":%d"`, port)
+			return fmt.Sprintf(`: write ":%d"`, n)
 		case "admin_listen":
-			return fmt.Sprintf(`: write "127.0.0.1:%d"`, port)
+			return fmt.Sprintf(`: write "127.0.0.1:%d"`, n)
 		case "upstream":
-			return fmt.Sprintf(`: write "http://127.0.0.1:%d"`, port)
+			return fmt.Sprintf(`: write "http://127.0.0.1:%d"`, n)
+		case "rate":
+			return fmt.Sprintf(`: write "%d/s"`, n)
 		}
 	}
 	return ": write it in quotes"

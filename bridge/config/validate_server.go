@@ -151,6 +151,10 @@ func (l *loader) checkListen(at place, address, example string) {
 
 // listenExample is example, with the port if that is all that was written.
 func listenExample(host, address, example string) string {
+	if addr, err := netip.ParseAddr(address); err == nil { // not on every interface, where one is meant
+		_, port, _ := strings.Cut(example, ":")
+		return net.JoinHostPort(addr.String(), port)
+	}
 	if _, err := strconv.ParseUint(address, 10, 16); err != nil || host != "" {
 		return example
 	}
