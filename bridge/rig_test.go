@@ -21,6 +21,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
@@ -213,11 +214,11 @@ func wantStatus(t testing.TB, resp *http.Response, want int) {
 // transports closes what it handed out, for goleak.
 type transports struct {
 	mu  sync.Mutex
-	all []*http.Transport
+	all []*proxy.Transport
 }
 
 func (ts *transports) transport(a *config.App) http.RoundTripper {
-	t := &http.Transport{ResponseHeaderTimeout: a.Timeout, DisableCompression: true, MaxIdleConnsPerHost: 100}
+	t := proxy.Open(bridge.TransportOptions(a, slog.New(slog.DiscardHandler)))
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.all = append(ts.all, t)
@@ -228,7 +229,7 @@ func (ts *transports) close() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for _, t := range ts.all {
-		t.CloseIdleConnections()
+		t.Close()
 	}
 }
 

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -229,35 +229,50 @@ func closeAfter(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
-// appConn is a connection to an app. Its end closes the body that it carries: with
-// HTTP/1, http.Transport does that only when it has read the body. (With HTTP/2, it does
-// it itself, and a connection carries many.)
+// appConn is a connection to an app by HTTP/1. Its end closes the body that it carries:
+// http.Transport does that only when it has read the body. (With HTTP/2, it does it
+// itself, and a connection carries many.)
 type appConn struct {
 	net.Conn
-	closed  atomic.Bool
+	gone    chan struct{} // closed by Close
+	once    sync.Once
 	carries atomic.Pointer[inbound]
+}
+
+func newAppConn(conn net.Conn) *appConn {
+	return &appConn{Conn: conn, gone: make(chan struct{})}
+}
+
+// Write is net.Conn's. An app that refuses a body amid it may answer and close at once;
+// http.Transport takes the failure of the write for the request's, whatever is there to
+// be read (golang.org/issue/11745). So whoever reads gets to say first how it ended.
+func (c *appConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) && c.carries.Load() != nil {
+		<-c.gone // comes: reads of a broken connection end, and nothing else keeps it
+	}
+	return n, err
 }
 
 // follow makes the end of a connection, even one that has come, the body's.
 func (b *inbound) follow(conn net.Conn) {
-	if secured, ok := conn.(*tls.Conn); ok {
-		conn = secured.NetConn()
-	}
 	app, ok := conn.(*appConn)
 	if !ok {
 		return
 	}
 	b.app.Store(app)
 	app.carries.Store(b)
-	if app.closed.Load() {
+	select {
+	case <-app.gone:
 		_ = b.Close()
+	default:
 	}
 }
 
 // Close is net.Conn's.
 func (c *appConn) Close() error {
+	c.once.Do(func() { close(c.gone) })
 	err := c.Conn.Close()
-	c.closed.Store(true)
 	if b := c.carries.Load(); b != nil {
 		_ = b.Close()
 	}

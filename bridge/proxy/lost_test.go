@@ -217,3 +217,41 @@ func said(answer *http.Response) (string, error) {
 	_ = answer.Body.Close()
 	return fmt.Sprintf("%d %q", answer.StatusCode, b), err
 }
+
+// The answer of an app that refuses a body amid it and closes, as many do with 413, gets
+// to the client, whose body is being written when the connection breaks.
+func TestAppThatRefusesTheBodyAndCloses(t *testing.T) {
+	const answer = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+	handle := func(c net.Conn, br *bufio.Reader) {
+		_, _ = readHead(br)
+		_, _ = io.WriteString(c, answer) // what has come and is not read makes Close reset the connection
+	}
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_, _ = io.WriteString(c, answer)
+			_ = c.(*tls.Conn).NetConn().Close()
+		}
+	}))
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	for name, o := range map[string]proxy.Options{
+		"clear": {Addresses: []proxy.Address{raw(t, handle).address(t)}},
+		"TLS":   {Addresses: []proxy.Address{address(t, secure.URL)}, TLS: &tls.Config{RootCAs: roots}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFront(t, o, nil)
+			for range 300 {
+				// Little enough for the connections' buffers: the client is not to be the one who fails.
+				resp, err := http.Post(f.URL, "text/plain", strings.NewReader(strings.Repeat("x", 200_000)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := said(resp); err != nil || got != `413 "no"` {
+					t.Fatalf("%s, %v", got, err)
+				}
+			}
+		})
+	}
+}

@@ -141,7 +141,7 @@ func (c *connector) transport(protocols http.Protocols) *http.Transport {
 	return &http.Transport{
 		// No Proxy: an upstream is a neighbour, and HTTP_PROXY in the
 		// environment must not see its identity headers.
-		DialContext:           c.dialer.dial,
+		DialContext:           c.dialer.clear(protocols),
 		DialTLSContext:        c.dialer.tls(c.options.TLS, protocols),
 		Protocols:             &protocols,
 		MaxIdleConnsPerHost:   maxIdlePerAddress,
@@ -175,7 +175,21 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	return &appConn{Conn: conn}, nil
+	return conn, nil
+}
+
+// clear returns a dial function for what is not encrypted.
+func (d *dialer) clear(protocols http.Protocols) func(ctx context.Context, network, address string) (net.Conn, error) {
+	if protocols.UnencryptedHTTP2() {
+		return d.dial
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return newAppConn(conn), nil
+	}
 }
 
 // tls returns a dial function for TLS. The handshake is part of it, or a server that
@@ -211,7 +225,10 @@ func (d *dialer) tls(base *tls.Config, protocols http.Protocols) func(ctx contex
 			_ = conn.Close()
 			return nil, &dialError{err}
 		}
-		return secured, nil
+		if secured.ConnectionState().NegotiatedProtocol == "h2" {
+			return secured, nil
+		}
+		return newAppConn(secured), nil
 	}
 }
 
