@@ -14,10 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/adapter"
-	"github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -50,13 +47,6 @@ func TestAppThatIsLostAmidABody(t *testing.T) {
 			_ = c.Close()
 		}
 	})))
-	d := r.deps
-	d.Transport = func(a *config.App) http.RoundTripper { return proxy.Open(bridge.TransportOptions(a, d.Log)) }
-	s, err := bridge.Build(r.config, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.bridge.Swap(s)
 	request := "POST / HTTP/1.1\r\nHost: grafana.example.com\r\nX-Pomerium-Jwt-Assertion: " + r.ann() + "\r\nContent-Length: 10\r\n"
 	for _, accept := range []string{"*/*", "text/html"} { // a page is larger than what net/http holds back
 		resp := r.raw(request + "Accept: " + accept + "\r\n\r\nhello")

@@ -7,25 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/ssobridge/ssobridge/bridge"
-	"github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
-// patient has the rig's transports as a server has them, with this timeout.
+// patient is a rig with this timeout.
 func patient(t *testing.T, timeout string, app http.HandlerFunc) *rig {
 	t.Helper()
-	r := newRig(t, withConfig(strings.Replace(rigConfig, `timeout  = "2s"`, fmt.Sprintf("timeout  = %q", timeout), 1)), withUpstream(app))
-	transport := proxy.Open(bridge.TransportOptions(r.config.Apps[0], r.deps.Log))
-	t.Cleanup(transport.Close)
-	r.deps.Transport = func(*config.App) http.RoundTripper { return transport }
-	s, err := bridge.Build(r.config, r.deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.bridge.Swap(s)
-	return r
+	return newRig(t, withConfig(strings.Replace(rigConfig, `timeout  = "2s"`, fmt.Sprintf("timeout  = %q", timeout), 1)), withUpstream(app))
 }
 
 // timeout is for an app's header only: neither what is sent before it counts, nor what
