@@ -222,23 +222,34 @@ func said(answer *http.Response) (string, error) {
 // to the client, whose body is being written when the connection breaks.
 func TestAppThatRefusesTheBodyAndCloses(t *testing.T) {
 	const answer = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
-	handle := func(c net.Conn, br *bufio.Reader) {
-		_, _ = readHead(br)
-		_, _ = io.WriteString(c, answer) // what has come and is not read makes Close reset the connection
-	}
-	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			_, _ = io.WriteString(c, answer)
-			_ = c.(*tls.Conn).NetConn().Close()
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
 		}
-	}))
+		_, _ = io.WriteString(c, answer)
+		if secured, ok := c.(*tls.Conn); ok {
+			c = secured.NetConn()
+		}
+		_ = c.Close() // resets it, as something has come that is not read
+	})
+	clear, secure, local := httptest.NewUnstartedServer(refuse), httptest.NewUnstartedServer(refuse), httptest.NewUnstartedServer(refuse)
+	socket := t.TempDir() + "/app.sock"
+	_ = local.Listener.Close()
+	local.Listener = listen(t, "unix", socket)
+	clear.Start()
 	secure.StartTLS()
-	t.Cleanup(secure.Close)
+	local.Start()
+	for _, s := range []*httptest.Server{clear, secure, local} {
+		t.Cleanup(s.Close)
+	}
 	roots := x509.NewCertPool()
 	roots.AddCert(secure.Certificate())
 	for name, o := range map[string]proxy.Options{
-		"clear": {Addresses: []proxy.Address{raw(t, handle).address(t)}},
-		"TLS":   {Addresses: []proxy.Address{address(t, secure.URL)}, TLS: &tls.Config{RootCAs: roots}},
+		"clear":       {Addresses: []proxy.Address{address(t, clear.URL)}},
+		"TLS":         {Addresses: []proxy.Address{address(t, secure.URL)}, TLS: &tls.Config{RootCAs: roots}},
+		"Unix socket": {Addresses: []proxy.Address{{URL: address(t, clear.URL).URL, Socket: socket}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFront(t, o, nil)
