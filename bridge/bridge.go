@@ -65,7 +65,7 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if app == nil {
-		b.refuse(w, r, s.noApp, &refusal{reason: reasonUnknownHost})
+		b.refuse(w, r, s.noApp, &refusal{reason: reasonUnknownHost, err: unknownHost(r.Host)})
 		return
 	}
 	defer func() { app.metrics.Answered(b.now().Sub(start)) }()

@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -22,6 +24,15 @@ func splitHost(host string) (name, port string) {
 	}
 	// All of it is ASCII: U+212A would be lower-cased to "k".
 	return strings.ToLower(strings.TrimSuffix(name, ".")), port
+}
+
+// unknownHost is for the log, which is not to hold whatever somebody sends as a Host.
+func unknownHost(host string) error {
+	const longest = 253 + len(":65535") // RFC 1035 §2.3.4
+	if len(host) > longest {
+		return errors.New("no app has this host, which is longer than a name can be")
+	}
+	return fmt.Errorf("no app has the host %q", host)
 }
 
 func notInName(c rune) bool { return c != '.' && isAliased(c) }

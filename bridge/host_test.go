@@ -157,3 +157,19 @@ func TestWebSocketFromAnotherPortOrSchemeOfTheHostIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// The log says which host no app has, for that is a word missing in the configuration, or
+// in Pomerium's, more often than an attack.
+func TestUnknownHostIsInTheLog(t *testing.T) {
+	r := newRig(t)
+	long := strings.Repeat("a.", 200) + "example"
+	for host, want := range map[string]string{
+		"grafna.example.com:8443": `error="no app has the host \"grafna.example.com:8443\""`,
+		long:                      `error="no app has this host, which is longer than a name can be"`,
+	} {
+		wantStatus(t, r.raw("GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n"), http.StatusMisdirectedRequest)
+		if log := r.log.String(); !strings.Contains(log, want) || strings.Contains(log, long) {
+			t.Errorf("%.40s: %s", host, log)
+		}
+	}
+}
