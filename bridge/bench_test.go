@@ -2,14 +2,10 @@ package bridge_test
 
 import (
 	"crypto/ecdsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"io"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -17,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/internal/baseline"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
@@ -48,7 +45,7 @@ func BenchmarkServeHTTP(b *testing.B) {
 		handler http.Handler
 	}{
 		{"ReverseProxy", bareProxy(b, upstream.URL)},
-		{"ReverseProxy+ecdsa", verifying(issuer.PublicKey().(*ecdsa.PublicKey), bareProxy(b, upstream.URL))},
+		{"ReverseProxy+ecdsa", baseline.Verifying(issuer.PublicKey().(*ecdsa.PublicKey), bareProxy(b, upstream.URL))},
 		{"ssobridge", benchBridge(b, issuer, upstream.Listener.Addr().String())},
 	} {
 		b.Run("front="+front.name, func(b *testing.B) { load(b, front.handler, assertions) })
@@ -98,28 +95,7 @@ func bareProxy(b *testing.B, upstream string) http.Handler {
 	}
 	transport := proxy.Open(proxy.Options{Addresses: []proxy.Address{{URL: u}}})
 	b.Cleanup(transport.CloseIdleConnections)
-	return &httputil.ReverseProxy{
-		Rewrite: func(pr *httputil.ProxyRequest) {
-			pr.SetURL(u)
-			pr.SetXForwarded()
-		},
-		Transport: transport,
-	}
-}
-
-// verifying puts one bare signature check in front of next.
-func verifying(key *ecdsa.PublicKey, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		assertion := r.Header.Get("X-Pomerium-Jwt-Assertion")
-		i := strings.LastIndexByte(assertion, '.')
-		sig, err := base64.RawURLEncoding.DecodeString(assertion[i+1:])
-		digest := sha256.Sum256([]byte(assertion[:i]))
-		if err != nil || !ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return baseline.ReverseProxy(u, transport)
 }
 
 func benchBridge(b *testing.B, issuer *verifiertest.Issuer, upstream string) http.Handler {

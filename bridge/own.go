@@ -3,6 +3,8 @@ package bridge
 import (
 	"net/http"
 	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
 // ownPath is where the bridge answers by itself, on every host: nothing below it
@@ -29,7 +31,7 @@ func (s *Snapshot) serveOwn(w http.ResponseWriter, r *http.Request, app *App) (s
 	} else if app == nil {
 		return false // the host is what is wrong
 	}
-	leaveBody(w, r)
+	proxy.LeaveBody(w, r)
 	h := s.public[name][path]
 	if h == nil {
 		w.Header().Set("Cache-Control", "no-store")

@@ -9,13 +9,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 )
-
-// refusedBodyTimeout is how long a refused request's body may take.
-const refusedBodyTimeout = time.Second
 
 // signOutPath is where Pomerium ends a session, on every route's host
 // (proxy/handlers.go there).
@@ -40,7 +37,7 @@ func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *r
 	id := rand.Text()
 	b.logRefusal(r, app, ref, a, id)
 	app.metrics.Refused(a.outcome, ref.reason)
-	leaveBody(w, r)
+	proxy.LeaveBody(w, r)
 	h := w.Header()
 	hardenAnswer(h)
 	h.Set("X-Request-ID", id)
@@ -75,15 +72,6 @@ func hardenAnswer(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
-}
-
-// leaveBody is for answers that do not wait for the request's body. net/http reads
-// on before it answers, to keep the connection. Whoever announces a body and
-// never sends it would hold it for ever.
-func leaveBody(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyTimeout)) // an error: nothing to read from
-	}
 }
 
 func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, id string) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
 //go:embed signin.html
@@ -23,7 +24,7 @@ var signInPage = template.Must(template.New("signin").Parse(signInHTML))
 // Whoever has the answer is the person to the app, so nothing may keep it or pass it
 // on.
 func answerSignIn(w http.ResponseWriter, r *http.Request, out *adapter.Output) {
-	leaveBody(w, r)
+	proxy.LeaveBody(w, r)
 	h := w.Header()
 	hardenAnswer(h)
 	if out.ForgetStorage {

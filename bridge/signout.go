@@ -48,7 +48,7 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now t
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		leaveBody(w, r)
+		proxy.LeaveBody(w, r)
 		person := p.Email
 		if person == "" {
 			person = p.Subject
@@ -68,7 +68,7 @@ func (b *Bridge) signOut(w http.ResponseWriter, r *http.Request, app *App, now t
 		b.refuse(w, r, app, &refusal{reason: reasonCrossSite, principal: p, err: err})
 		return
 	}
-	leaveBody(w, r)
+	proxy.LeaveBody(w, r)
 	b.endSessionOf(p, from.issuer)
 	in := adapter.Input{Principal: p, Decision: from.mapper.Map(p, now), Request: r, Time: now}
 	lines, err := app.endSession(r.Context(), in)

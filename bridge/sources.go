@@ -117,10 +117,11 @@ func trustIn(c *config.Config, a *config.App, i *config.Issuer) (string, error) 
 	return b.String(), nil
 }
 
-// verify returns the principal of a request, and the source whose assertion said so. Of several issuers, the first whose header is there decides, together
-// with the others that use the same header: each checks the assertion by its own
-// keys and nothing else, so that no issuer's key ever verifies what claims to be
-// another's. Headers that are not the deciding one are not looked at.
+// verify returns the principal of a request, and the source whose assertion said so. Of
+// several issuers, the first whose header is there decides, together with the others that
+// use the same header: each checks the assertion by its own keys and nothing else, so that
+// no issuer's key ever verifies what claims to be another's. Headers that are not the
+// deciding one are not looked at.
 //
 // Rules ask which issuer it was only where they say claims = { iss = [...] }: every
 // issuer of an app is trusted with emails and groups.

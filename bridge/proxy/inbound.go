@@ -215,6 +215,18 @@ func (b *inbound) end() {
 	closeAfter(b.http1)
 }
 
+// LeaveBody is for answers that do not wait for the request's body. net/http reads on
+// before it answers, to keep the connection: whoever announces a body and never sends it
+// would hold it for ever.
+func LeaveBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBodyTimeout)) // an error: nothing to read from
+	}
+}
+
+// unreadBodyTimeout is how long a body may take that nobody reads.
+const unreadBodyTimeout = time.Second
+
 // closeAfter closes w's connection after the answer, even if the header is sent: of what
 // net/http offers, only the limit of a body does that, and only if it is given the
 // innermost w.

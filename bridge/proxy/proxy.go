@@ -63,7 +63,7 @@ type Upstream struct {
 
 // errorLog is what ReverseProxy writes to.
 func (u *Upstream) errorLog() *log.Logger {
-	u.logOnce.Do(func() { u.errLog = slog.NewLogLogger(u.Log.Handler(), slog.LevelDebug) })
+	u.logOnce.Do(func() { u.errLog = ErrorLog(u.Log) })
 	return u.errLog
 }
 

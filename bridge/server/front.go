@@ -2,8 +2,8 @@ package server
 
 import (
 	"net/http"
-	"time"
 
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 )
 
@@ -15,7 +15,7 @@ func (s *server) front(maxURI int, next http.Handler) http.Handler {
 	metrics := s.metrics.App("")
 	refuse := func(w http.ResponseWriter, r *http.Request, status int, reason, text string) {
 		metrics.Refused(telemetry.Refused, reason)
-		leaveBody(w, r)
+		proxy.LeaveBody(w, r)
 		http.Error(w, text, status)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,19 +37,7 @@ func (s *server) front(maxURI int, next http.Handler) http.Handler {
 // withoutBodies is for handlers that read none.
 func withoutBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leaveBody(w, r)
+		proxy.LeaveBody(w, r)
 		next.ServeHTTP(w, r)
 	})
-}
-
-// unreadBodyTimeout is how long a body may take that nobody reads.
-const unreadBodyTimeout = time.Second
-
-// leaveBody is for answers that do not wait for the request's body. net/http reads on
-// before it answers, to keep the connection: whoever announces a body and never sends it
-// would hold it for ever.
-func leaveBody(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBodyTimeout)) // an error: nothing to read from
-	}
 }

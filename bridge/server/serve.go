@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
 func (s *server) serve(ctx context.Context, c config.Server, l Listeners) error {
@@ -52,7 +52,7 @@ func (s *server) mainServer(c config.Server) *http.Server {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: c.Limits.MaxConcurrentStreams},
 		ConnState:         s.connections.onState,
 		ConnContext:       withConn,
-		ErrorLog:          log.New(LibraryLog(s.o.Log), "", 0),
+		ErrorLog:          proxy.ErrorLog(s.o.Log),
 		// net/http would answer "OPTIONS *" itself, for any host, uncounted, and wait for
 		// its body without end.
 		DisableGeneralOptionsHandler: true,
@@ -73,7 +73,7 @@ func (s *server) adminServer(c config.Server) *http.Server {
 		Handler:           withoutBodies(s.adminHandler(c.AdminListen)),
 		ReadHeaderTimeout: c.Limits.ReadHeaderTimeout,
 		IdleTimeout:       c.Limits.IdleTimeout,
-		ErrorLog:          log.New(LibraryLog(s.o.Log), "", 0),
+		ErrorLog:          proxy.ErrorLog(s.o.Log),
 
 		DisableGeneralOptionsHandler: true,
 	}

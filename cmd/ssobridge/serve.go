@@ -15,6 +15,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/server"
 )
 
@@ -91,7 +92,7 @@ func limitMemory(log *slog.Logger) {
 // where it would hold what apps answered, and returns how to undo that.
 func filterStandardLog(l *slog.Logger) (undo func()) {
 	w, flags := log.Writer(), log.Flags()
-	log.SetOutput(server.LibraryLog(l))
+	log.SetOutput(proxy.ErrorLog(l).Writer())
 	log.SetFlags(0)
 	return func() {
 		log.SetOutput(w)

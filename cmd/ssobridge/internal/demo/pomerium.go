@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -114,7 +115,7 @@ func (p *pomerium) showAssertion(w http.ResponseWriter, r *http.Request, app sam
 
 // forward sends a request to ssobridge.
 func (p *pomerium) forward(w http.ResponseWriter, r *http.Request, app sampleApp, s session) {
-	proxy := httputil.ReverseProxy{
+	carrier := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(p.bridge)
 			pr.Out.URL.RawQuery = pr.In.URL.RawQuery
@@ -125,7 +126,7 @@ func (p *pomerium) forward(w http.ResponseWriter, r *http.Request, app sampleApp
 			pr.Out.Header.Set(assertionHeader, p.assertion(app, s))
 		},
 		Transport: p.transport,
-		ErrorLog:  slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		ErrorLog:  proxy.ErrorLog(p.log),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			p.log.Debug("ssobridge did not answer", "error", err)
 			http.Error(w, "The stand-in for Pomerium got no answer from ssobridge.", http.StatusBadGateway)
@@ -134,7 +135,7 @@ func (p *pomerium) forward(w http.ResponseWriter, r *http.Request, app sampleApp
 	// Without this, Go reads a request to its end before it answers, which never
 	// comes where app and client talk in turns. HTTP/2 needs no such wish.
 	_ = http.NewResponseController(w).EnableFullDuplex()
-	proxy.ServeHTTP(w, r)
+	carrier.ServeHTTP(w, r)
 }
 
 // assertion is a new one for every request. Issuer and audience are the route's

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
 // start runs f in the background and returns what ends it and waits for it. An
@@ -47,7 +49,7 @@ func serve(l net.Listener, handler http.Handler, log *slog.Logger) func(context.
 			Handler:           handler,
 			ReadHeaderTimeout: readHeaderTimeout,
 			BaseContext:       func(net.Listener) context.Context { return requests },
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			ErrorLog:          proxy.ErrorLog(log),
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- s.Serve(l) }()

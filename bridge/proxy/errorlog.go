@@ -1,23 +1,23 @@
-package server
+package proxy
 
 import (
 	"context"
-	"io"
+	"log"
 	"log/slog"
 	"strings"
 )
 
-// LibraryLog returns a writer for a log.Logger that libraries write to, such as the
-// standard one. net/http writes there what went through it: the beginning of an app's
-// answer ("Unsolicited response received on idle HTTP channel starting with …"), values
-// of panics, headers. Of each message, only the fixed words at its beginning are logged,
-// at debug, and of a panic the stack, as an error.
-func LibraryLog(log *slog.Logger) io.Writer { return libraryLog{log} }
+// ErrorLog returns what net/http and other libraries may log to, such as an
+// http.Server's ErrorLog. They write there what went through them: the beginning of an
+// app's answer ("Unsolicited response received on idle HTTP channel starting with …"), a
+// trailer that is none, values of panics. Of each message, only the fixed words at its
+// beginning go to l, at debug, and of a panic the stack, as an error.
+func ErrorLog(l *slog.Logger) *log.Logger { return log.New(errorLog{l}, "", 0) }
 
-type libraryLog struct{ log *slog.Logger }
+type errorLog struct{ log *slog.Logger }
 
 // Write takes one message, as log.Logger writes it.
-func (l libraryLog) Write(p []byte) (int, error) {
+func (l errorLog) Write(p []byte) (int, error) {
 	text := string(p)
 	if strings.HasPrefix(text, "http: panic serving ") || strings.HasPrefix(text, "http2: panic serving ") {
 		stack := "" // the last thing in it that looks like one: a value may, too
