@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 )
 
 // owning is an adapter that sets every name that it owns.
@@ -43,7 +43,7 @@ func TestOwnedNamesOfEveryPresetHaveOneValue(t *testing.T) {
 		p := &presets[i]
 		c := loadConfig(t, r.issuer, fmt.Sprintf(rigConfig, r.upstreamAddr))
 		c.Apps[0].Adapter, c.Apps[0].SessionCookies = owning{p.Owned}, nil
-		s, err := bridge.Build(c, r.deps)
+		s, err := decision.Build(c, r.deps)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/internal/baseline"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/verifier"
@@ -104,15 +105,15 @@ func benchBridge(b *testing.B, issuer *verifiertest.Issuer, upstream string) htt
 
 func benchBridgeOf(b *testing.B, issuer *verifiertest.Issuer, toml string) http.Handler {
 	c := loadConfig(b, issuer, toml)
-	transport := proxy.Open(bridge.TransportOptions(c.Apps[0], slog.New(slog.DiscardHandler)))
+	transport := proxy.Open(decision.TransportOptions(c.Apps[0], slog.New(slog.DiscardHandler)))
 	b.Cleanup(transport.CloseIdleConnections)
-	d := bridge.Deps{
+	d := decision.Deps{
 		Keys:      func(i *config.Issuer) (verifier.KeySource, error) { return verifier.StaticKeys(i.Static...), nil },
 		Transport: func(*config.App) http.RoundTripper { return transport },
 	}
-	s, err := bridge.Build(c, d)
+	s, err := decision.Build(c, d)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return bridge.New(s, d)
+	return bridge.New(s, bridge.Options{})
 }

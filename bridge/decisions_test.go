@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -113,7 +113,7 @@ groups = ["Contractors"]
 role   = "writer"
 groups = ["Staff"]
 `, r.upstream.addr), map[string]*verifiertest.Issuer{"key.pem": r.issuer, "loose.pem": loose})
-	s, err := bridge.Build(c, r.deps)
+	s, err := decision.Build(c, r.deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 )
 
 var updateCorpus = flag.Bool("update", false, "rewrite the golden files; what may only shrink never grows by it")
@@ -118,7 +118,7 @@ func (r *rig) corpus(t *testing.T, kind string) (status map[string]int, reached 
 		transport.RoundTripper = r.deps.Transport(a)
 		return transport
 	}
-	s, err := bridge.Build(loadConfig(t, r.issuer, fmt.Sprintf(rigConfig, r.upstream.addr)), d)
+	s, err := decision.Build(loadConfig(t, r.issuer, fmt.Sprintf(rigConfig, r.upstream.addr)), d)
 	if err != nil {
 		t.Fatal(err)
 	}

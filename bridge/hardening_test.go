@@ -12,8 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 )
 
 // net/url takes "x:y" for an opaque URL, which net/http would write to the
@@ -124,7 +124,7 @@ func TestPanicAfterTheDecisionEndsTheConnectionAndHidesItsValue(t *testing.T) {
 	r := newRig(t)
 	d := r.deps
 	d.Transport = func(*config.App) http.RoundTripper { return panicky{} }
-	s, err := bridge.Build(loadConfig(t, r.issuer, strings.Replace(rigConfig, "%s", "127.0.0.1:1", 1)), d)
+	s, err := decision.Build(loadConfig(t, r.issuer, strings.Replace(rigConfig, "%s", "127.0.0.1:1", 1)), d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/request"
 )
 
 func TestNormalizeHost(t *testing.T) {
@@ -49,7 +49,7 @@ func TestNormalizeHost(t *testing.T) {
 		"[::1]:80":                 "",
 		"::1":                      "",
 	} {
-		if got := bridge.NormalizeHost(host); got != want {
+		if got := request.NormalizeHost(host); got != want {
 			t.Errorf("%q: %q, want %q", host, got, want)
 		}
 	}

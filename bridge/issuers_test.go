@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -45,7 +45,7 @@ func TestSeveralIssuers(t *testing.T) {
 		text += fmt.Sprintf(issuersApp, name, r.upstream.addr, issuers)
 	}
 	c := loadWithKeys(t, text, map[string]*verifiertest.Issuer{"key.pem": r.issuer, "old.pem": old})
-	s, err := bridge.Build(c, r.deps)
+	s, err := decision.Build(c, r.deps)
 	if err != nil {
 		t.Fatal(err)
 	}

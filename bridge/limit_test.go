@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -124,7 +124,7 @@ func TestPublicRequestsTakeNobodysPlace(t *testing.T) {
 // swap puts another configuration in force, for the same upstream.
 func (r *rig) swap(text string) {
 	r.t.Helper()
-	s, err := bridge.Build(loadConfig(r.t, r.issuer, fmt.Sprintf(text, r.upstreamAddr)), r.deps)
+	s, err := decision.Build(loadConfig(r.t, r.issuer, fmt.Sprintf(text, r.upstreamAddr)), r.deps)
 	if err != nil {
 		r.t.Fatal(err)
 	}

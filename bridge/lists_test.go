@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
@@ -146,7 +146,7 @@ func TestSecretIsForTheAppOnly(t *testing.T) {
 	served := loadConfig(t, r.issuer, strings.Replace(clusterConfig, "%s", "127.0.0.1:1", 1))
 	for _, c := range []*config.Config{policy, served} {
 		p := &verifier.Principal{Subject: "ann-id", Email: "ann@example.com", Groups: []string{"sre", "staff"}}
-		e := bridge.Explain(t.Context(), c.Apps[0], c.Issuers[0], p, time.Now())
+		e := explain.Explain(t.Context(), c.Apps[0], c.Issuers[0], p, time.Now())
 		if got := e.Header["Authorization"]; !slices.Equal(got, []string{"(secret)"}) && !slices.Equal(got, []string{"Bearer (secret)"}) {
 			t.Errorf("explain shows %q", got)
 		}

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 )
 
 const trustingLoopback = "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n"
@@ -119,7 +119,7 @@ func TestAdapterMaySetNamesThatNobodyElseMay(t *testing.T) {
 	c := loadConfig(t, r.issuer, fmt.Sprintf(pathConfig, r.upstreamAddr))
 	names := []string{"X-Forwarded-User", "X-Forwarded-Prefix", "X-Script-Name", "X-Real-Ip", "X-Scheme", "Cf-Access-Authenticated-User-Email", "X_Api_Key"}
 	c.Apps[0].Adapter, c.Apps[0].SessionCookies = owning{adapter.Owned{Headers: names}}, nil
-	s, err := bridge.Build(c, r.deps)
+	s, err := decision.Build(c, r.deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
@@ -84,7 +84,7 @@ emails = ["*@example.com"]
 		}
 		return verifier.StaticKeys(i.Static...), nil
 	}
-	s, err := bridge.Build(c, d)
+	s, err := decision.Build(c, d)
 	if err != nil {
 		t.Fatal(err)
 	}

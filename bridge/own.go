@@ -7,46 +7,27 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
-// ownPath is where the bridge answers by itself, on every host: nothing below it
-// is ever asked of an app. What adapters publish is at ownPath on their app's
-// host and, for the app itself, which reaches the bridge by another name, at
-// ownPath + "app/NAME/" on any. Where an adapter answers its app's questions is on
-// the app's host only, and needs an identity.
-const ownPath = "/.ssobridge/"
+// ownAppPath begins, below request.OwnPath, what an app's adapter has published, on any
+// host: the app itself reaches the bridge by another name than browsers do.
+const ownAppPath = "app/"
 
-// serveOwn answers a request below ownPath, but for one that asks who somebody is;
-// app is nil if there is none for the host. It needs no identity and gives nothing
-// away: adapters publish what is for everybody.
-func (s *Snapshot) serveOwn(w http.ResponseWriter, r *http.Request, app *App) (served bool) {
-	path, own := strings.CutPrefix(r.URL.Path, ownPath)
-	if !own || r.URL.Opaque != "" || app.signsIn(r) || app != nil && path == signOutAt {
-		return false
+// serveOwn answers a request below request.OwnPath. It needs no identity and gives
+// nothing away: adapters publish what is for everybody. On an app's host, what the app's
+// adapter has published lies right below request.OwnPath too.
+func (x *exchange) serveOwn(w http.ResponseWriter) {
+	name, path := "", x.ownPath
+	if x.app != nil {
+		name = x.app.Name
 	}
-	name := ""
-	if app != nil {
-		name = app.name
-	}
-	if rest, other := strings.CutPrefix(path, "app/"); other {
+	if rest, other := strings.CutPrefix(path, ownAppPath); other {
 		name, path, _ = strings.Cut(rest, "/")
-	} else if app == nil {
-		return false // the host is what is wrong
 	}
-	proxy.LeaveBody(w, r)
-	h := s.public[name][path]
+	proxy.BoundUnreadBody(w, x.In)
+	h := x.snapshot.Published(name, path)
 	if h == nil {
 		w.Header().Set("Cache-Control", "no-store")
-		http.NotFound(w, r)
-		return true
+		http.NotFound(w, x.In)
+		return
 	}
-	h.ServeHTTP(w, r)
-	return true
-}
-
-// signsIn reports whether a request is at the adapter's SignInPath.
-func (a *App) signsIn(r *http.Request) bool {
-	if a == nil || a.signInPath == "" {
-		return false
-	}
-	path, own := strings.CutPrefix(r.URL.Path, ownPath)
-	return own && path == a.signInPath
+	h.ServeHTTP(w, x.In)
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -213,7 +213,7 @@ func TestReloadClosesWebSocketsThatItWouldNotBegin(t *testing.T) {
 					t.Fatal("the test changes nothing")
 				}
 			}
-			s, err := bridge.Build(loadConfig(t, w.issuer, strings.ReplaceAll(text, "%s", w.config.Apps[0].Upstream.Host)), w.deps)
+			s, err := decision.Build(loadConfig(t, w.issuer, strings.ReplaceAll(text, "%s", w.config.Apps[0].Upstream.Host)), w.deps)
 			if err != nil {
 				t.Fatal(err)
 			}

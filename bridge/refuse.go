@@ -1,17 +1,18 @@
 package bridge
 
 import (
+	"cmp"
 	"crypto/rand"
 	_ "embed"
 	"encoding/json"
 	"html/template"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
-	"github.com/ssobridge/ssobridge/bridge/telemetry"
+	"github.com/ssobridge/ssobridge/verifier"
 )
 
 // signOutPath is where Pomerium ends a session, on every route's host
@@ -26,46 +27,49 @@ var refusalPage = template.Must(template.New("refusal").Parse(refusalHTML))
 // pageData fills refusal.html.
 type pageData struct {
 	Title, Text, RequestID string
-	Person                 string // who is signed in; "" where nobody is
-	SignOut                string
-	Confirm                string // where a form asks for what the page says
+	// Person is who is signed in, or "" for nobody.
+	Person string
+	// SignOut is where the person can sign out, or "".
+	SignOut string
+	// Confirm is where a form asks for what the page says, or "".
+	Confirm string
 }
 
 // refuse answers a request that goes no further, logs why and counts it.
-func (b *Bridge) refuse(w http.ResponseWriter, r *http.Request, app *App, ref *refusal) {
-	a := answerFor(ref.reason)
+func (b *Bridge) refuse(w http.ResponseWriter, x *exchange, ref *decision.Refusal) {
+	a := answerFor(ref.Reason)
 	id := rand.Text()
-	b.logRefusal(r, app, ref, a, id)
-	app.metrics.Refused(a.outcome, ref.reason)
-	proxy.LeaveBody(w, r)
+	b.logRefusal(x, ref, a, id)
+	x.metrics().Refused(a.outcome, string(ref.Reason))
+	proxy.BoundUnreadBody(w, x.In)
 	h := w.Header()
 	hardenAnswer(h)
 	h.Set("X-Request-ID", id)
 	switch a.status {
 	case http.StatusUnauthorized:
-		// RFC 9110 §15.5.2 wants a challenge. The scheme is one that browsers
-		// do not act on: a password prompt would help nobody.
-		h.Set("WWW-Authenticate", `Pomerium realm="`+app.host+`"`)
+		// RFC 9110 §15.5.2 wants a challenge. Browsers do not act on this scheme: a
+		// password prompt would help nobody.
+		h.Set("WWW-Authenticate", `Pomerium realm="`+x.app.Host+`"`)
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "5")
 	case http.StatusTooManyRequests:
-		h.Set("Retry-After", strconv.Itoa(ref.retryAfter))
+		h.Set("Retry-After", strconv.Itoa(ref.RetryAfter))
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}
 	page := pageData{Title: a.title, Text: a.text, RequestID: id}
-	if ref.principal != nil && a.status == http.StatusForbidden {
-		page.Person, page.SignOut = ref.principal.Email, signOutPath
-		if page.Person == "" {
-			page.Person = ref.principal.Subject
-		}
+	if ref.Principal != nil && a.status == http.StatusForbidden {
+		page.Person, page.SignOut = called(ref.Principal), signOutPath
 	}
-	if prefersHTML(r.Header.Values("Accept")) {
+	if prefersHTML(x.In.Header.Values("Accept")) {
 		writeHTML(w, a.status, page)
 		return
 	}
 	writeJSON(w, a, page)
 }
+
+// called returns what to call a person on a page.
+func called(p *verifier.Principal) string { return cmp.Or(p.Email, p.Subject) }
 
 // hardenAnswer sets what every answer of the bridge's own has.
 func hardenAnswer(h http.Header) {
@@ -74,39 +78,11 @@ func hardenAnswer(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 }
 
-func (b *Bridge) logRefusal(r *http.Request, app *App, ref *refusal, a answer, id string) {
-	level := slog.LevelInfo
-	if a.status >= http.StatusInternalServerError && ref.reason != reasonClientGone {
-		level = slog.LevelWarn
-	}
-	attrs := []slog.Attr{
-		slog.String("app", app.name), slog.String("reason", ref.reason),
-		slog.Int("status", a.status), slog.String("request_id", id),
-	}
-	if ref.principal != nil {
-		attrs = append(attrs, slog.String("subject", ref.principal.Subject))
-	}
-	if ref.decision.Allowed() {
-		attrs = append(attrs, slog.Any("roles", ref.decision.Roles))
-	}
-	if name := ref.decision.RuleName(); name != "none" {
-		attrs = append(attrs, slog.String("rule", name))
-	}
-	if ref.err != nil {
-		attrs = append(attrs, slog.Any("error", ref.err))
-	}
-	if a.outcome == telemetry.Failed {
-		b.log.LogAttrs(r.Context(), level, "failed", attrs...)
-		return
-	}
-	b.log.LogAttrs(r.Context(), level, "refused", attrs...)
-}
-
 func writeHTML(w http.ResponseWriter, status int, page pageData) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	policy := "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
-	if page.Confirm == "" { // or browsers would not follow the redirects to where Pomerium signs people out
+	if page.Confirm == "" { // with it, browsers would not follow the redirects to where Pomerium signs people out
 		policy += "; form-action 'self'"
 	}
 	h.Set("Content-Security-Policy", policy)

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 )
 
 // While snapshots are swapped as fast as they can be, every answer must be
@@ -39,10 +39,10 @@ emails = ["ann@example.com"]
 	r := newRig(t, withConfig(strings.ReplaceAll(config, "VERSION", "0")), withUpstream(upstream))
 	addr := httptest.NewServer(upstream)
 	defer addr.Close()
-	var snapshots []*bridge.Snapshot
+	var snapshots []*decision.Snapshot
 	for v := range 8 {
 		text := strings.ReplaceAll(config, "VERSION", fmt.Sprint(v))
-		s, err := bridge.Build(loadConfig(t, r.issuer, fmt.Sprintf(text, addr.Listener.Addr())), r.deps)
+		s, err := decision.Build(loadConfig(t, r.issuer, fmt.Sprintf(text, addr.Listener.Addr())), r.deps)
 		if err != nil {
 			t.Fatal(err)
 		}

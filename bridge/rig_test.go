@@ -21,6 +21,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/verifier"
@@ -36,7 +37,7 @@ type rig struct {
 	upstream *spy
 	metrics  *telemetry.Metrics
 	bridge   *bridge.Bridge
-	deps     bridge.Deps
+	deps     decision.Deps
 	config   *config.Config
 	addr     string
 	// upstreamAddr is where the upstream listens.
@@ -112,19 +113,18 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 	r.config = c
 	transports := &transports{}
 	t.Cleanup(transports.close)
-	r.deps = bridge.Deps{
+	r.deps = decision.Deps{
 		Keys:      func(i *config.Issuer) (verifier.KeySource, error) { return verifier.StaticKeys(i.Static...), nil },
 		Transport: transports.transport,
 		Metrics:   r.metrics,
 		Now:       o.now,
-		After:     o.after,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	snapshot, err := bridge.Build(c, r.deps)
+	snapshot, err := decision.Build(c, r.deps)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.bridge = bridge.New(snapshot, r.deps)
+	r.bridge = bridge.New(snapshot, bridge.Options{Log: r.deps.Log, Now: o.now, After: o.after})
 	server := httptest.NewServer(r.bridge)
 	t.Cleanup(server.Close)
 	r.addr = server.Listener.Addr().String()
@@ -218,7 +218,7 @@ type transports struct {
 }
 
 func (ts *transports) transport(a *config.App) http.RoundTripper {
-	t := proxy.Open(bridge.TransportOptions(a, slog.New(slog.DiscardHandler)))
+	t := proxy.Open(decision.TransportOptions(a, slog.New(slog.DiscardHandler)))
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.all = append(ts.all, t)

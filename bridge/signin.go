@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	_ "embed"
-	"errors"
 	"html/template"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
@@ -20,11 +18,10 @@ var signInHTML string
 
 var signInPage = template.Must(template.New("signin").Parse(signInHTML))
 
-// answerSignIn sends a browser back to the app with what the adapter answered.
-// Whoever has the answer is the person to the app, so nothing may keep it or pass it
-// on.
+// answerSignIn sends a browser back to the app with what the adapter answered. To the
+// app, anyone who has the answer is the person, so nothing may keep it or pass it on.
 func answerSignIn(w http.ResponseWriter, r *http.Request, out *adapter.Output) {
-	proxy.LeaveBody(w, r)
+	proxy.BoundUnreadBody(w, r)
 	h := w.Header()
 	hardenAnswer(h)
 	if out.ForgetStorage {
@@ -56,35 +53,11 @@ func postForm(w http.ResponseWriter, f *adapter.Form) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(page.Len()))
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'; "+
-		"form-action "+origin(f.Action)+"; frame-ancestors 'none'; base-uri 'none'")
+		"form-action "+decision.FormOrigin(f)+"; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Frame-Options", "DENY")
 	// With "no-referrer", browsers would post with "Origin: null", which apps take for
 	// another site's.
 	h.Set("Referrer-Policy", "origin")
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(page.Bytes()) // the client may have gone
-}
-
-// origin returns the scheme and the host of an address; empty: it is none that a form
-// may be posted to.
-func origin(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(u.Host, " ;,'\"") {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
-}
-
-// checkAnswer holds an adapter to answering questions, and nothing else: or the app
-// would be asked for what is below ownPath.
-func checkAnswer(asked bool, out *adapter.Output) error {
-	switch redirects, posts := out.Redirect != "", out.Form != nil; {
-	case asked != (redirects || posts), out.ForgetStorage && !asked:
-		return errors.New("an answer to a question that was not asked, or none to one that was")
-	case redirects && posts:
-		return errors.New("two answers to a question")
-	case posts && origin(out.Form.Action) == "":
-		return errors.New("a form for no https address")
-	}
-	return nil
 }

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -193,12 +193,12 @@ func TestAdapterAnswersUnasked(t *testing.T) {
 
 // TestExplainSignIn: what the app would be told can be seen, without a signature.
 func TestExplainSignIn(t *testing.T) {
-	var e bridge.Explanation
+	var e explain.Explanation
 	edit := func(c *config.Config) {
 		for _, a := range c.Apps {
 			if a.Name == "forum" {
-				p := bridge.Person{Email: "ann@example.com", Subject: "s", Groups: []string{"sre@example.com"}}
-				e = bridge.ExplainPerson(t.Context(), p, p.Visits([]*config.App{a}, nil), time.Now()).Apps[0]
+				p := explain.Person{Email: "ann@example.com", Subject: "s", Groups: []string{"sre@example.com"}}
+				e = explain.ReachOf(t.Context(), p, p.Cases([]*config.App{a}, nil), time.Now()).Apps[0]
 			}
 		}
 	}

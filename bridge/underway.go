@@ -5,11 +5,11 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 )
 
@@ -29,24 +29,20 @@ type underWay struct {
 // reviewEvery is how late rules may be that begin or end at some time.
 const reviewEvery = time.Minute
 
-// briefly is how long a request may take that began before a reload and is granted no
-// longer: most are over by then, and no reload shall be the end of one.
+// briefly is how long a request may go on that began before a reload and is not granted
+// any more. Most requests are over by then, and a reload is not to end them.
 const briefly = 10 * time.Second
 
-// ongoing is one of them; nil: nobody's.
+// ongoing is one request of a person that is under way. A nil ongoing is a request to a
+// public path, which is not watched.
 type ongoing struct {
 	bridge *Bridge
-	app    *App
-	grant  *grant
-	began  time.Time
-	// What was decided about, as it is in request, which nobody writes to.
-	request *http.Request
-	target  url.URL
-	cancel  context.CancelCauseFunc
+	out    *outgoing
+	cancel context.CancelCauseFunc
 
 	mu     sync.Mutex
-	tunnel *proxy.Tunnel // nil: it is none yet
-	stop   func() bool   // of the timer for its end; nil: none runs
+	tunnel *proxy.Tunnel // nil until the connection is a WebSocket
+	stop   func() bool   // stops the timer for the end; nil if none runs
 }
 
 // errUngranted is why the context of a request ends that is granted no longer.
@@ -60,13 +56,15 @@ const (
 	endDraining  = "the server is stopping"
 )
 
-// begin takes charge of a request until it is over. The one returned ends with it.
-func (b *Bridge) begin(r *http.Request, app *App, g *grant, now time.Time) (*ongoing, *http.Request) {
-	if g.public {
+// begin takes charge of a request until it is over. The request that it returns ends with
+// the ongoing one.
+func (b *Bridge) begin(out *outgoing) (*ongoing, *http.Request) {
+	r := out.In
+	if out.grant.Public {
 		return nil, r
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
-	o := &ongoing{bridge: b, app: app, grant: g, began: now, request: r, target: *r.URL, cancel: cancel}
+	o := &ongoing{bridge: b, out: out, cancel: cancel}
 	b.underWay.add(o)
 	if r.ContentLength < 0 {
 		o.endInTime()
@@ -84,7 +82,7 @@ func (o *ongoing) answered(answer *http.Response) {
 // becomes is told that the connection is a WebSocket, and returns what is to be called
 // when that is closed.
 func (o *ongoing) becomes(t *proxy.Tunnel) (closed func()) {
-	if o == nil { // the public ask for none
+	if o == nil { // a public request asks for none
 		go t.End(proxy.CloseGoingAway, endChanged)
 		return func() {}
 	}
@@ -92,7 +90,7 @@ func (o *ongoing) becomes(t *proxy.Tunnel) (closed func()) {
 	o.tunnel = t
 	o.mu.Unlock()
 	// It may have come too late for Swap.
-	if !o.bridge.snapshot.Load().stillGrants(o, o.began) {
+	if !o.grantedBy(o.bridge.snapshot.Load(), o.out.At) {
 		go o.end(endChanged)
 	}
 	o.endInTime()
@@ -104,22 +102,19 @@ func (o *ongoing) endInTime() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.stop == nil {
-		waited := max(0, o.bridge.now().Sub(o.began)) // for the app; less than nothing if the clock was set back
-		o.stop = o.bridge.after(o.app.streamEnd(o.grant, o.began).Sub(o.began)-waited, func() { o.end(endExpired) })
+		waited := max(0, o.bridge.now().Sub(o.out.At)) // the clock may have been set back
+		o.stop = o.bridge.after(o.lastsFor()-waited, func() { o.end(endExpired) })
 	}
 }
 
-// streamEnd is when a stream that begins now is ended: some time after its assertion
-// has expired, and in any case when it has lasted long enough.
-func (a *App) streamEnd(g *grant, now time.Time) time.Time {
-	end := now.Add(a.streams.Max)
-	if expired := g.principal.ExpiresAt.Add(a.streams.Grace); expired.Before(end) {
-		return expired
-	}
-	return end
+// lastsFor returns how long a stream may last from its beginning: until some time after
+// its assertion has expired, and never longer than streams may last.
+func (o *ongoing) lastsFor() time.Duration {
+	streams := &o.out.app.Streams
+	return min(streams.Max, o.out.grant.Principal.ExpiresAt.Add(streams.Grace).Sub(o.out.At))
 }
 
-// end ends it: a WebSocket with the reason, anything else without a word.
+// end ends the request: a WebSocket with the reason, anything else without a word.
 func (o *ongoing) end(reason string) {
 	o.mu.Lock()
 	t := o.tunnel
@@ -145,11 +140,11 @@ func (o *ongoing) over() {
 	o.cancel(nil)
 }
 
-// lasts reports whether it is more than a request that is about to be over.
+// lasts reports whether the request is a WebSocket, or has gone on for long.
 func (o *ongoing) lasts(now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.tunnel != nil || now.Sub(o.began) >= briefly
+	return o.tunnel != nil || now.Sub(o.out.At) >= briefly
 }
 
 // CloseTunnels ends all WebSockets, for a server that stops. Their clients are asked
@@ -162,37 +157,18 @@ func (b *Bridge) CloseTunnels() {
 	})
 }
 
-// endUngranted ends what s would not have begun, or otherwise.
-func (b *Bridge) endUngranted(s *Snapshot) {
+// endUngranted ends what s would not have begun, or would have begun differently.
+func (b *Bridge) endUngranted(s *decision.Snapshot) {
 	now := b.now()
-	b.underWay.end(endChanged, func(o *ongoing) bool { return o.lasts(now) && !s.stillGrants(o, now) })
+	b.underWay.end(endChanged, func(o *ongoing) bool { return o.lasts(now) && !o.grantedBy(s, now) })
 }
 
-// review does so once more, as time may have changed what the rules say.
+// review ends what the rules do not grant any more, because of the time.
 func (b *Bridge) review() { b.endUngranted(b.snapshot.Load()) }
 
-// stillGrants reports whether the same request would be granted the same, as far as
-// that can be said without its assertion.
-func (s *Snapshot) stillGrants(o *ongoing, now time.Time) bool {
-	app := s.apps[o.app.host]
-	if app == nil || app.name != o.app.name {
-		return false
-	}
-	from := o.grant.source
-	n := slices.IndexFunc(app.sources, func(s source) bool { return s.issuer == from.issuer })
-	if n < 0 || app.sources[n].trust != from.trust {
-		return false
-	}
-	target := o.target
-	if verdict, _ := app.paths.judge(o.request.Method, &target); verdict == pathDenied || verdict == pathRefused {
-		return false
-	}
-	if !proxy.SameSite(o.request, app.host, app.streams.Origins) {
-		return false
-	}
-	decision := app.sources[n].mapper.Map(o.grant.principal, now)
-	return decision.Allowed() && slices.Equal(decision.Roles, o.grant.decision.Roles) &&
-		maps.Equal(decision.Attributes, o.grant.decision.Attributes)
+// grantedBy reports whether s would begin the request at a time.
+func (o *ongoing) grantedBy(s *decision.Snapshot, now time.Time) bool {
+	return s.StillGrants(o.out.app, &o.out.Request, o.out.grant, now)
 }
 
 func (u *underWay) add(o *ongoing) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
@@ -220,7 +220,7 @@ func TestIssuersThatShareRulesShareNothingElse(t *testing.T) {
 	keys := map[string]*verifiertest.Issuer{"key.pem": w.issuer, "old.pem": old}
 	swap := func(more string) {
 		t.Helper()
-		s, err := bridge.Build(loadWithKeys(t, issuers+fmt.Sprintf(apps, w.upstreamAddr, more), keys), w.deps)
+		s, err := decision.Build(loadWithKeys(t, issuers+fmt.Sprintf(apps, w.upstreamAddr, more), keys), w.deps)
 		if err != nil {
 			t.Fatal(err)
 		}

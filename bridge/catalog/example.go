@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 )
 
 // Example is a whole configuration with a preset, and what the app receives by it
@@ -21,12 +21,12 @@ type Example struct {
 	// Files are those that Config names.
 	Files []File `json:"files"`
 	// Person is who asks, Received what the app then receives.
-	Person   bridge.Person                 `json:"person"`
-	Roles    []string                      `json:"roles"`
-	Received map[string]bridge.HeaderValue `json:"received"`
-	Cookies  []string                      `json:"cookies"`
+	Person   explain.Person                 `json:"person"`
+	Roles    []string                       `json:"roles"`
+	Received map[string]explain.HeaderValue `json:"received"`
+	Cookies  []string                       `json:"cookies"`
 	// SignIn is what the app is told when it asks by way of the browser.
-	SignIn map[string]bridge.HeaderValue `json:"sign_in,omitempty"`
+	SignIn map[string]explain.HeaderValue `json:"sign_in,omitempty"`
 	// Session is how a session of the app is begun.
 	Session []string `json:"session,omitempty"`
 }
@@ -40,7 +40,7 @@ type File struct {
 }
 
 // examplePerson is who asks. They are in exampleGroup.
-var examplePerson = bridge.Person{
+var examplePerson = explain.Person{
 	Email: "ann@example.com", Subject: "4f1c2a7e", Name: "Ann Example", Groups: []string{exampleGroup, "staff@example.com"},
 }
 
@@ -60,7 +60,7 @@ func newExample(ctx context.Context, p *config.Preset, app *config.App) (*Exampl
 	if err != nil {
 		return nil, fmt.Errorf("the example for %q: %w", p.Name, err)
 	}
-	x := bridge.ExplainPerson(ctx, e.Person, e.Person.Visits(c.Apps, nil), exampleTime).Apps[0]
+	x := explain.ReachOf(ctx, e.Person, e.Person.Cases(c.Apps, nil), exampleTime).Apps[0]
 	if !x.Allowed() {
 		return nil, fmt.Errorf("the example for %q: %s", p.Name, x.Summary)
 	}

@@ -12,22 +12,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/request"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
-// methods are those that rules about paths know: of RFC 9110, PATCH, and WebDAV's with
-// CalDAV's. CONNECT and TRACE are never served.
-var methods = []string{
-	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
-	"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "REPORT", "MKCALENDAR", "ACL",
-	"VERSION-CONTROL", "CHECKOUT", "CHECKIN", "UNCHECKOUT", "MERGE", "MKACTIVITY", "MKWORKSPACE", "BIND", "UNBIND", "REBIND", "QUERY",
-}
-
-// KnowsMethod reports whether rules about paths may name a method.
-func KnowsMethod(method string) bool { return slices.Contains(methods, method) }
-
 // The paths that never reach an app: the bridge's own, and Pomerium's.
-var reservedPrefixes = []string{"/.ssobridge/", "/.pomerium/"}
+var reservedPrefixes = []string{request.OwnPath, "/.pomerium/"}
 
 // validPaths returns what an app's paths mean by themselves.
 func (l *loader) validPaths(at place, t appTable) Paths {
@@ -103,13 +93,13 @@ func (l *loader) validMethods(at place, written []string) []string {
 			l.report.add(key, "%q is listed twice: remove one", m)
 		case m == http.MethodConnect || m == http.MethodTrace:
 			l.report.add(key, "%s is never served: remove it", m)
-		case slices.Contains(methods, m):
-		case slices.Contains(methods, strings.ToUpper(m)):
+		case request.KnowsMethod(m):
+		case request.KnowsMethod(strings.ToUpper(m)):
 			l.report.add(key, "methods are written in capitals: write %q", strings.ToUpper(m))
 		case m == "*":
 			l.report.add(key, `no patterns: name the methods`)
 		default:
-			l.report.add(key, "%q is not known%s", m, wording.Instead(m, methods))
+			l.report.add(key, "%q is not known%s", m, wording.Instead(m, request.KnownMethods()))
 		}
 	}
 	return written

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/ssobridge/ssobridge/bridge/request"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
@@ -94,7 +95,7 @@ func parseUpstream(text string) (a UpstreamAddress, problem string) {
 		problem = "an upstream has no query (?...): requests bring their own"
 	case strings.Contains(text, "#"):
 		problem = "an upstream has no fragment (#...): remove it"
-	case hasDotSegment(u.Path):
+	case request.HasDotSegment(u.Path):
 		problem = fmt.Sprintf(`%q has "." or ".." in its path: write the path that is meant`, text)
 	}
 	a.URL = u
@@ -109,7 +110,7 @@ func parseSocket(text, rest string) (a UpstreamAddress, problem string) {
 		problem = fmt.Sprintf("%q is no address: a Unix socket is %q", text, unixPrefix+path.Clean("/"+strings.TrimLeft(rest, "/")))
 	case !path.IsAbs(socket) || path.Clean(socket) != socket || socket == "/" || len(socket) > maxUpstreamSocket:
 		problem = fmt.Sprintf("%q is no path of a socket: write an absolute one of at most %d bytes, such as %q", socket, maxUpstreamSocket, exampleSocket)
-	case below != "" && below[0] != '/', err != nil, strings.ContainsAny(below, "?#"), err == nil && hasDotSegment(u.Path):
+	case below != "" && below[0] != '/', err != nil, strings.ContainsAny(below, "?#"), err == nil && request.HasDotSegment(u.Path):
 		problem = fmt.Sprintf("%q is no path below a socket: write such as %q", below, exampleSocket+":/base")
 	}
 	return UpstreamAddress{URL: u, Socket: socket, Text: text}, problem
@@ -117,10 +118,6 @@ func parseSocket(text, rest string) (a UpstreamAddress, problem string) {
 
 // maxUpstreamSocket is what the least of systems takes, with a NUL.
 const maxUpstreamSocket = 103
-
-func hasDotSegment(path string) bool {
-	return slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." })
-}
 
 // key is equal for addresses that lead to the same place.
 func (a UpstreamAddress) key() string {

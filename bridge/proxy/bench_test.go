@@ -42,7 +42,7 @@ func BenchmarkServe(b *testing.B) {
 	for name, serve := range map[string]func(http.ResponseWriter, *http.Request){
 		"ReverseProxy": bare.ServeHTTP,
 		"Upstream": func(w http.ResponseWriter, r *http.Request) {
-			upstream.Serve(w, r, proxy.Exchange{Edit: func(h http.Header) { h["X-User"] = []string{"ann"} }, Fail: func(err error) { b.Error(err) }})
+			upstream.Serve(w, r, proxy.Exchange{Rewrite: rewriteFor(upstream, "ann"), Fail: func(err error) { b.Error(err) }})
 		},
 	} {
 		b.Run("by="+name, func(b *testing.B) {

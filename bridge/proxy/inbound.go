@@ -215,10 +215,11 @@ func (b *inbound) end() {
 	closeAfter(b.http1)
 }
 
-// LeaveBody is for answers that do not wait for the request's body. net/http reads on
+// BoundUnreadBody bounds how long the client may send a body that nobody reads, for answers
+// that do not wait for it. net/http reads on
 // before it answers, to keep the connection: whoever announces a body and never sends it
 // would hold it for ever.
-func LeaveBody(w http.ResponseWriter, r *http.Request) {
+func BoundUnreadBody(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBodyTimeout)) // an error: nothing to read from
 	}

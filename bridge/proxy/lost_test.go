@@ -141,9 +141,9 @@ func TestAppThatAnswersAmidTheBodyAndIsLost(t *testing.T) {
 			f := newFront(t, o, func(f *proxied) {
 				f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					f.upstream.Serve(w, r, proxy.Exchange{
-						Edit:   func(http.Header) {},
-						Answer: func(*http.Response) error { return r.Context().Err() }, // a session's store would say so
-						Fail:   func(err error) { http.Error(w, err.Error(), http.StatusBadGateway) },
+						Rewrite: rewriteFor(f.upstream, ""),
+						Answer:  func(*http.Response) error { return r.Context().Err() }, // a session's store would say so
+						Fail:    func(err error) { http.Error(w, err.Error(), http.StatusBadGateway) },
 					})
 				})
 			})

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ssobridge/ssobridge/bridge/request"
 )
 
 // AnyOrigin in a list of origins lets everybody's pages open WebSockets.
@@ -14,11 +16,11 @@ const AnyOrigin = "*"
 // SameSite reports whether a request may become a WebSocket, as far as the page is
 // concerned that asks for it. Browsers open WebSockets across origins, with cookies,
 // and show the page what comes (RFC 6455 §10.2): Origin is all that tells an app's
-// own page from another. Requests without one are no browser's. host is the app's,
-// without port, and r.Host is it, with the port if there is one; allowed are further
-// origins as browsers write them.
-func SameSite(r *http.Request, host string, allowed []string) bool {
-	if !asksForWebSocket(r) || slices.Contains(allowed, AnyOrigin) {
+// own page from another. A request without an Origin does not come from a browser. host
+// is the app's host without port, and asked the same with the port that the client asked
+// for, if any. allowed are further origins as browsers write them.
+func SameSite(r *http.Request, host, asked string, allowed []string) bool {
+	if !request.AsksForWebSocket(r) || slices.Contains(allowed, AnyOrigin) {
 		return true
 	}
 	origins := r.Header["Origin"]
@@ -36,7 +38,7 @@ func SameSite(r *http.Request, host string, allowed []string) bool {
 	if slices.Contains(allowed, origin) {
 		return true
 	}
-	_, port, _ := strings.Cut(r.Host, ":")
+	_, port, _ := strings.Cut(asked, ":")
 	return isOriginOf(origin, host, port)
 }
 

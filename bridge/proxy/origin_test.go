@@ -76,11 +76,11 @@ func TestSameSite(t *testing.T) {
 			r.Header["Origin"] = c.origins
 		}
 		app, _, _ := strings.Cut(c.host, ":")
-		if got := proxy.SameSite(r, app, c.allowed); got != c.want {
+		if got := proxy.SameSite(r, app, c.host, c.allowed); got != c.want {
 			t.Errorf("%s: Origin %q with %q: %v", c.host, c.origins, c.allowed, got)
 		}
 		r.Header.Del("Upgrade")
-		if !proxy.SameSite(r, app, c.allowed) {
+		if !proxy.SameSite(r, app, c.host, c.allowed) {
 			t.Errorf("Origin %q: only WebSockets are asked", c.origins)
 		}
 	}

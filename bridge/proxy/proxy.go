@@ -1,10 +1,10 @@
 // Package proxy carries a request to an app's upstream and the answer back.
 //
-// It decides nothing about identity: the bridge gives it a function that edits
-// the outgoing headers, which runs after the hop-by-hop headers and whatever
-// Connection nominates are gone. (With httputil.ReverseProxy's older
-// hook, Director, a client could have the identity headers deleted again by
-// nominating them; see golang.org/issue/50580.)
+// It decides nothing about identity: the bridge gives it a function that makes the
+// outgoing request. That runs after the hop-by-hop headers, and whatever Connection
+// nominates, are gone. (With httputil.ReverseProxy's older hook, Director, a client could
+// have the identity headers deleted again by nominating them; see
+// golang.org/issue/50580.)
 //
 // What comes back is the app's, byte for byte and as soon as it comes, but for what
 // only Pomerium may say. An answer that breaks off ends the client's connection; it
@@ -32,6 +32,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ssobridge/ssobridge/bridge/request"
 )
 
 // Upstream is one app's upstream. It is safe for concurrent use and holds no
@@ -42,7 +44,7 @@ type Upstream struct {
 	// Transport carries the requests.
 	Transport http.RoundTripper
 	// PreserveHost sends the request's Host, which apps compare with Origin, rather than
-	// the one of URL. Serve's caller has made sure that it is the app's.
+	// the one of URL.
 	PreserveHost bool
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto are believed.
 	TrustedProxies []netip.Prefix
@@ -69,11 +71,13 @@ func (u *Upstream) errorLog() *log.Logger {
 
 // Exchange is what the bridge does to one request and its answer.
 type Exchange struct {
-	// Anybodys: it takes no identity to send such requests.
+	// Anybodys says that anybody can send such requests, without an identity. They do not
+	// become WebSockets.
 	Anybodys bool
-	// Edit is given the headers that go to the upstream, when only the X-Forwarded-*
-	// ones are still to be set.
-	Edit func(http.Header)
+	// Rewrite makes the request that goes to the upstream. It must not modify In. The
+	// hop-by-hop headers, and whatever Connection nominates, are gone from Out by then;
+	// so are the X-Forwarded-* headers. Upstream.Aim and Upstream.Forward are for it.
+	Rewrite func(*httputil.ProxyRequest)
 	// Answer is given the upstream's answer, one that switches protocols included,
 	// before anything of it is passed on; nil: as it is. Its error goes to Fail.
 	Answer func(*http.Response) error
@@ -100,7 +104,8 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 	if len(w.Header()) > 0 {
 		answers.before = w.Header().Clone()
 	}
-	if r.Header["Upgrade"] != nil {
+	upgrades := !x.Anybodys && request.AsksForWebSocket(r)
+	if upgrades {
 		var ctx context.Context
 		ctx, answers.cancel = context.WithCancel(r.Context())
 		defer answers.cancel()
@@ -112,12 +117,17 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 	// request can be seen by another.
 	p := httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
-			u.rewrite(pr)
-			x.Edit(pr.Out.Header)
-			u.forward(pr)
 			if body != nil {
 				pr.Out.Body = body
 			}
+			if !upgrades {
+				// A server may ignore the offer of an upgrade (RFC 9110 §7.8). A tunnel
+				// to the upstream in another protocol would carry requests that nobody
+				// checked, and one of anybody's what nobody decided about.
+				delete(pr.Out.Header, "Upgrade")
+				delete(pr.Out.Header, "Connection")
+			}
+			x.Rewrite(pr)
 		},
 		Transport:  u.Transport,
 		BufferPool: copying,
@@ -164,11 +174,10 @@ func (c Caller) Do(r *http.Request) (*http.Response, error) {
 	out := r.Clone(r.Context())
 	pr := &httputil.ProxyRequest{In: c.In, Out: out}
 	pr.SetURL(u.URL)
-	u.forward(pr)
+	u.Forward(pr, c.Host)
 	if u.PreserveHost {
 		out.Host = c.Host
 	}
-	out.Header.Set("X-Forwarded-Host", c.Host)
 	out.Header.Set("X-Forwarded-Proto", "https")
 	return u.Transport.RoundTrip(out)
 }
@@ -193,17 +202,14 @@ func (u *Upstream) Reaches(target *url.URL) bool {
 	return true
 }
 
-func (u *Upstream) rewrite(pr *httputil.ProxyRequest) {
+// Aim points the outgoing request at the upstream. host is the Host that the app sees,
+// if it is to see its own.
+func (u *Upstream) Aim(pr *httputil.ProxyRequest, host string) {
 	pr.SetURL(u.URL)
 	pr.Out.URL.Opaque = ""
 	if u.PreserveHost {
-		pr.Out.Host = pr.In.Host
+		pr.Out.Host = host
 	}
-	// ReverseProxy drops query parameters that it cannot parse, for hooks that
-	// decide on the query. Nothing here does, and the app shall see its own.
-	pr.Out.URL.RawQuery = pr.In.URL.RawQuery
-	// A trailer is a header that comes late (Traefik CVE-2026-88004).
-	pr.Out.Trailer = nil
 }
 
 // IsTimeout reports whether an error given to fail means that the upstream was
@@ -230,21 +236,3 @@ func (e *unquoted) Error() string {
 }
 
 func (e *unquoted) Unwrap() error { return e.err }
-
-// DropForeignUpgrade removes an Upgrade to anything but WebSocket from an
-// inbound request, and any in HTTP/1.0 or with a body, which would be read beside the
-// tunnel. A server may ignore the offer (RFC 9110 §7.8); a tunnel to the upstream in
-// another protocol would carry requests that nobody checked.
-func DropForeignUpgrade(r *http.Request) {
-	if r.Header["Upgrade"] != nil && !asksForWebSocket(r) {
-		r.Header.Del("Upgrade")
-	}
-}
-
-// asksForWebSocket: RFC 6455 §4.1. Over HTTP/2, WebSockets begin with a CONNECT,
-// which is refused.
-func asksForWebSocket(r *http.Request) bool {
-	upgrade := r.Header["Upgrade"]
-	return len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.Method == http.MethodGet &&
-		r.ProtoMajor == 1 && r.ProtoMinor == 1 && r.ContentLength == 0
-}

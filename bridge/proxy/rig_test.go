@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"path/filepath"
 	"sync"
@@ -42,9 +43,8 @@ func newFront(t testing.TB, o proxy.Options, edit func(*proxied), servers ...*ht
 		URL: o.Addresses[0].URL, Transport: f.transport, PreserveHost: true, Log: slog.New(slog.DiscardHandler),
 	}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proxy.DropForeignUpgrade(r)
 		f.upstream.Serve(w, r, proxy.Exchange{
-			Edit: func(h http.Header) { h.Set("X-User", "ann") },
+			Rewrite: rewriteFor(f.upstream, "ann"),
 			Fail: func(err error) {
 				status := http.StatusBadGateway
 				if proxy.IsTimeout(err) {
@@ -230,3 +230,17 @@ func exchange(t testing.TB, addr, request string) string {
 }
 
 func socketPath(t testing.TB) string { return filepath.Join(t.TempDir(), "s") }
+
+// rewriteFor is the least that a Rewrite must do: it aims at the upstream, and says who
+// the person is.
+func rewriteFor(u *proxy.Upstream, user string) func(*httputil.ProxyRequest) {
+	return func(pr *httputil.ProxyRequest) {
+		u.Aim(pr, pr.In.Host)
+		pr.Out.URL.RawQuery = pr.In.URL.RawQuery
+		pr.Out.Trailer = nil
+		if user != "" {
+			pr.Out.Header["X-User"] = []string{user}
+		}
+		u.Forward(pr, pr.In.Host)
+	}
+}

@@ -39,7 +39,7 @@ func TestBodyThatDoesNotComeIsGivenUp(t *testing.T) {
 				f.upstream.StallTimeout = stall
 				f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					f.upstream.Serve(w, r, proxy.Exchange{
-						Anybodys: c.anybodys, Edit: func(http.Header) {},
+						Anybodys: c.anybodys, Rewrite: rewriteFor(f.upstream, ""),
 						Fail: func(err error) {
 							failed <- err
 							w.WriteHeader(http.StatusRequestTimeout)

@@ -7,17 +7,18 @@ import (
 	"net/netip"
 )
 
-// forward sets X-Forwarded-For, -Host and -Proto. What the client sent of X-Forwarded-*
-// has been removed by then. Trusted proxies are believed about where a request is from and
-// whether it came by TLS; the rest they may have from the client, and Host is what was
-// decided about.
-func (u *Upstream) forward(pr *httputil.ProxyRequest) {
+// Forward sets X-Forwarded-For, -Host and -Proto of the outgoing request. What the client
+// sent of X-Forwarded-* has been removed by then. Trusted proxies are believed about where
+// a request is from and whether it came by TLS. They may have anything else from the
+// client, and host is what was decided about.
+func (u *Upstream) Forward(pr *httputil.ProxyRequest, host string) {
 	trusted := u.Trusts(pr.In)
 	before := pr.In.Header["X-Forwarded-For"]
 	if trusted {
 		pr.Out.Header["X-Forwarded-For"] = before
 	}
 	pr.SetXForwarded()
+	pr.Out.Header["X-Forwarded-Host"] = []string{host}
 	if onUnixSocket(pr.In) {
 		// SetXForwarded adds what it takes for the peer's address, or removes all.
 		delete(pr.Out.Header, "X-Forwarded-For")

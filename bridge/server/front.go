@@ -15,7 +15,7 @@ func (s *server) front(maxURI int, next http.Handler) http.Handler {
 	metrics := s.metrics.App("")
 	refuse := func(w http.ResponseWriter, r *http.Request, status int, reason, text string) {
 		metrics.Refused(telemetry.Refused, reason)
-		proxy.LeaveBody(w, r)
+		proxy.BoundUnreadBody(w, r)
 		http.Error(w, text, status)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@ func (s *server) front(maxURI int, next http.Handler) http.Handler {
 // withoutBodies is for handlers that read none.
 func withoutBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proxy.LeaveBody(w, r)
+		proxy.BoundUnreadBody(w, r)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -127,7 +127,7 @@ func (s *server) load(ctx context.Context) (*config.Config, error) {
 	}
 	first := s.bridge == nil
 	if first {
-		s.bridge = bridge.New(p.snapshot, bridge.Deps{Log: s.o.Log})
+		s.bridge = bridge.New(p.snapshot, bridge.Options{Log: s.o.Log})
 	} else {
 		if err := s.state.fetchNew(ctx, p); err != nil {
 			s.state.discard(p)

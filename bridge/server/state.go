@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/session"
 	"github.com/ssobridge/ssobridge/bridge/session/store"
@@ -72,7 +72,7 @@ func newState(background context.Context, log *slog.Logger) *state {
 
 // pending is a snapshot that is not in force yet, with what it uses.
 type pending struct {
-	snapshot   *bridge.Snapshot
+	snapshot   *decision.Snapshot
 	keys       map[keysID]*runningKeys
 	transports map[transportID]*proxy.Transport
 	inUse      []issuerKeys
@@ -95,7 +95,7 @@ func (s *state) build(c *config.Config, m *telemetry.Metrics) (*pending, error) 
 	if p.sessions, err = s.sessions(c, m); err != nil {
 		return nil, err
 	}
-	p.snapshot, err = bridge.Build(c, bridge.Deps{
+	p.snapshot, err = decision.Build(c, decision.Deps{
 		Keys:      p.keySource,
 		Transport: func(a *config.App) http.RoundTripper { return s.transport(a, p.transports) },
 		Sessions:  p.sessions.keeper,
@@ -159,7 +159,7 @@ func (s *state) transport(a *config.App, used map[transportID]*proxy.Transport) 
 	id := transportID{a.Name, a.Upstreams.ID}
 	t, ok := s.transports[id]
 	if !ok {
-		t = proxy.Open(bridge.TransportOptions(a, s.log))
+		t = proxy.Open(decision.TransportOptions(a, s.log))
 	}
 	used[id] = t
 	return t

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/decision"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -18,9 +19,9 @@ import (
 // If none accepts it, the error names the app that comes nearest, which is the
 // one that it was made for, and wraps that app's *verifier.Error; or it says
 // which keys could not be had.
-func VerifyAssertion(ctx context.Context, c *config.Config, apps []*config.App, assertion string) ([]bridge.Visit, error) {
+func VerifyAssertion(ctx context.Context, c *config.Config, apps []*config.App, assertion string) ([]explain.Case, error) {
 	var (
-		accepted []bridge.Visit
+		accepted []explain.Case
 		best     *refusal
 		keys     = make(commandKeys)
 	)
@@ -28,7 +29,7 @@ func VerifyAssertion(ctx context.Context, c *config.Config, apps []*config.App, 
 		p, i, ref := keys.verify(ctx, c, a, assertion)
 		switch {
 		case ref == nil:
-			accepted = append(accepted, bridge.Visit{App: a, Issuer: i, Principal: p})
+			accepted = append(accepted, explain.Case{App: a, Issuer: i, Principal: p})
 		case best == nil || ref.nearness() > best.nearness():
 			best = ref
 		}
@@ -139,7 +140,7 @@ func (k commandKeys) verifyBy(ctx context.Context, c *config.Config, a *config.A
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 	}
-	v, err := bridge.NewVerifier(keys, c, a, i, time.Now)
+	v, err := decision.NewVerifier(keys, c, a, i, time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/server"
 	"github.com/ssobridge/ssobridge/bridge/wording"
@@ -26,7 +26,7 @@ type explainFlags struct {
 
 	privileged bool
 
-	person bridge.Person
+	person explain.Person
 	claims []string
 }
 
@@ -194,11 +194,11 @@ func (f *explainFlags) answer(ctx context.Context, stdin io.Reader) (*explained,
 		return f.explainPath(apps)
 	}
 	if f.privileged {
-		r := bridge.ExplainPrivileged(apps, at)
+		r := explain.Privileged(apps, at)
 		return &explained{r, func(p *printer) { printPrivileged(p, r) }, true}, nil
 	}
 	if f.role != "" && f.assertion == "" && !f.aboutPerson() {
-		h, err := bridge.ExplainRole(apps, f.role, at)
+		h, err := explain.HoldersOf(apps, f.role, at)
 		if err != nil {
 			return nil, &exit{exitUsage, fmt.Errorf("--role: %w", err)}
 		}
@@ -209,13 +209,13 @@ func (f *explainFlags) answer(ctx context.Context, stdin io.Reader) (*explained,
 		return nil, err
 	}
 	if f.role != "" {
-		r, err := bridge.ExplainRoleOf(ctx, person, visits, f.role, at)
+		r, err := explain.RoleOf(ctx, person, visits, f.role, at)
 		if err != nil {
 			return nil, &exit{exitUsage, fmt.Errorf("--role: %w", err)}
 		}
 		return &explained{r, func(p *printer) { printRoleOfPerson(p, r) }, r.Has}, nil
 	}
-	r := bridge.ExplainPerson(ctx, person, visits, at)
+	r := explain.ReachOf(ctx, person, visits, at)
 	switch {
 	case len(apps) == 1:
 		return &explained{r.Apps[0], func(p *printer) { printExplanation(p, &r.Apps[0]) }, r.Reached() > 0}, nil
@@ -238,7 +238,7 @@ func (f *explainFlags) time() (time.Time, error) {
 
 // visits returns who the question is about, and where they go: to the apps that
 // accept the assertion, or to all.
-func (f *explainFlags) visits(ctx context.Context, c *config.Config, apps []*config.App, stdin io.Reader) (bridge.Person, []bridge.Visit, error) {
+func (f *explainFlags) visits(ctx context.Context, c *config.Config, apps []*config.App, stdin io.Reader) (explain.Person, []explain.Case, error) {
 	if f.assertion == "" {
 		from, err := f.from(c, apps)
 		if err != nil {
@@ -247,7 +247,7 @@ func (f *explainFlags) visits(ctx context.Context, c *config.Config, apps []*con
 		if err := f.person.CheckLists(apps); err != nil {
 			return f.person, nil, &exit{exitUsage, fmt.Errorf("--group: %w", err)}
 		}
-		return f.person, f.person.Visits(apps, from), nil
+		return f.person, f.person.Cases(apps, from), nil
 	}
 	assertion, err := readAssertion(stdin, []string{f.assertion})
 	if err != nil {
@@ -260,7 +260,7 @@ func (f *explainFlags) visits(ctx context.Context, c *config.Config, apps []*con
 	if err != nil {
 		return f.person, nil, &exit{exitNo, err}
 	}
-	return bridge.PersonOf(visits[0].Principal), visits, nil
+	return explain.PersonOf(visits[0].Principal), visits, nil
 }
 
 // from returns the issuer of --issuer, or nil.

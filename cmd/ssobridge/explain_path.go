@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 )
@@ -27,11 +27,11 @@ func (f *explainFlags) checkPath(cmd *cobra.Command) error {
 }
 
 func (f *explainFlags) explainPath(apps []*config.App) (*explained, error) {
-	answers, err := bridge.ExplainPath(apps, f.method, f.path)
+	answers, err := explain.Path(apps, f.method, f.path)
 	if err != nil {
 		return nil, &exit{exitUsage, fmt.Errorf("--path: %w", err)}
 	}
-	served := slices.ContainsFunc(answers, func(a bridge.PathAnswer) bool { return a.Served() })
+	served := slices.ContainsFunc(answers, func(a explain.PathAnswer) bool { return a.Served() })
 	return &explained{answers, func(p *printer) {
 		for i := range answers {
 			a := &answers[i]

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/mapping"
@@ -17,7 +17,7 @@ import (
 // columns is how wide explanations are, as far as names let them.
 const columns = 100
 
-func printExplanation(p *printer, e *bridge.Explanation) {
+func printExplanation(p *printer, e *explain.Explanation) {
 	p.paragraph("", e.App+": "+e.Summary)
 	if len(e.OtherIssuers) > 0 {
 		p.paragraph("", fmt.Sprintf("This is for people from issuer %s; --issuer asks about those from %s.", e.Issuer, strings.Join(e.OtherIssuers, ", ")))
@@ -44,10 +44,10 @@ func printExplanation(p *printer, e *bridge.Explanation) {
 }
 
 // ruleRows are the rules of an explanation. Many that were not asked are one row.
-func ruleRows(e *bridge.Explanation) [][]string {
+func ruleRows(e *explain.Explanation) [][]string {
 	const many = 10
 	var rows [][]string
-	asked := slices.IndexFunc(e.Steps, func(s bridge.Step) bool { return s.Verdict == mapping.NotReached })
+	asked := slices.IndexFunc(e.Steps, func(s explain.Step) bool { return s.Verdict == mapping.NotReached })
 	if asked < 0 || len(e.Steps)-asked <= many {
 		asked = len(e.Steps)
 	}
@@ -69,7 +69,7 @@ func ruleRows(e *bridge.Explanation) [][]string {
 	return rows
 }
 
-func detail(s *bridge.Step) string {
+func detail(s *explain.Step) string {
 	if s.Condition == "" {
 		return s.Detail
 	}
@@ -84,7 +84,7 @@ func outcome(roles []string, deny bool) string {
 	return cmp.Or(strings.Join(roles, ", "), "attributes")
 }
 
-func printReceived(p *printer, e *bridge.Explanation) {
+func printReceived(p *printer, e *explain.Explanation) {
 	if len(e.Attributes) > 0 {
 		p.printf("\nAttributes:\n")
 		for _, name := range slices.Sorted(maps.Keys(e.Attributes)) {
@@ -108,7 +108,7 @@ func printReceived(p *printer, e *bridge.Explanation) {
 }
 
 // printSignIn prints what an app is told by way of the browser.
-func printSignIn(p *printer, fields map[string]bridge.HeaderValue) {
+func printSignIn(p *printer, fields map[string]explain.HeaderValue) {
 	if fields == nil {
 		return
 	}
@@ -135,7 +135,7 @@ func printSession(p *printer, lines []string) {
 
 // printReach prints the apps that somebody can enter before those that they
 // cannot.
-func printReach(p *printer, r *bridge.Reach) {
+func printReach(p *printer, r *explain.Reach) {
 	p.paragraph("", r.Summary())
 	p.printf("\n")
 	rows := [][]string{{"APP", "HOST", "DECISION", "PLACE", "WHY"}}
@@ -157,7 +157,7 @@ func printReach(p *printer, r *bridge.Reach) {
 }
 
 // printAccepted prints the explanations of the apps that accept an assertion.
-func printAccepted(p *printer, r *bridge.Reach, all int) {
+func printAccepted(p *printer, r *explain.Reach, all int) {
 	names := make([]string, len(r.Apps))
 	for i := range r.Apps {
 		names[i] = r.Apps[i].App
@@ -170,7 +170,7 @@ func printAccepted(p *printer, r *bridge.Reach, all int) {
 	}
 }
 
-func printPrivileged(p *printer, r *bridge.PrivilegedRoles) {
+func printPrivileged(p *printer, r *explain.PrivilegedRoles) {
 	p.paragraph("", r.Summary())
 	for _, h := range r.Roles {
 		p.printf("\n")
@@ -178,7 +178,7 @@ func printPrivileged(p *printer, r *bridge.PrivilegedRoles) {
 	}
 }
 
-func printRoleHolders(p *printer, h *bridge.RoleHolders) {
+func printRoleHolders(p *printer, h *explain.RoleHolders) {
 	if h.Of > 1 || h.Apps == nil {
 		p.paragraph("", h.Summary())
 	}
@@ -192,7 +192,7 @@ func printRoleHolders(p *printer, h *bridge.RoleHolders) {
 			p.printf("\n")
 		}
 		who := ":"
-		if slices.ContainsFunc(in.Rules, func(r bridge.RuleInWords) bool { return r.Grants }) {
+		if slices.ContainsFunc(in.Rules, func(r explain.RuleInWords) bool { return r.Grants }) {
 			who = to + "whoever meets every condition of one:"
 		}
 		p.paragraph("", in.Summary(h.Role)+who)
@@ -218,7 +218,7 @@ func printRoleHolders(p *printer, h *bridge.RoleHolders) {
 
 // printGrant prints a rule with its conditions, and what is in the lists that they
 // name.
-func printGrant(p *printer, h *bridge.RoleHolders, r *bridge.RuleInWords) {
+func printGrant(p *printer, h *explain.RoleHolders, r *explain.RuleInWords) {
 	notes := ""
 	if others := slices.DeleteFunc(slices.Clone(r.Roles), func(role string) bool { return role == h.Role }); len(others) > 0 {
 		notes = "  with " + strings.Join(others, ", ")
@@ -260,7 +260,7 @@ func some(names []string) string {
 }
 
 // printBefore prints what may decide before rule n of an app.
-func printBefore(p *printer, in *bridge.RoleInApp, n int) {
+func printBefore(p *printer, in *explain.RoleInApp, n int) {
 	const most = 5
 	before := in.Before(n)
 	if len(before) == 0 {
@@ -286,7 +286,7 @@ func printBefore(p *printer, in *bridge.RoleInApp, n int) {
 	}
 }
 
-func printRoleOfPerson(p *printer, r *bridge.RoleOfPerson) {
+func printRoleOfPerson(p *printer, r *explain.RoleOfPerson) {
 	p.paragraph("", r.Summary())
 	for _, other := range r.OtherCase {
 		p.paragraph("", other.String())

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/server"
 	"github.com/ssobridge/ssobridge/bridge/wording"
@@ -193,9 +193,9 @@ func (f *inspectFlags) inspectForApp(ctx context.Context, assertion string) (*ve
 		return nil, &exit{exitNo, fmt.Errorf("issuer %s: %w", i.Name, err)}
 	}
 	if i.DiscoveryURL == "" {
-		return verifier.Inspect(ctx, keys, bridge.VerifierOptions(c, a, i, time.Now), assertion)
+		return verifier.Inspect(ctx, keys, decision.VerifierOptions(c, a, i, time.Now), assertion)
 	}
-	v, err := bridge.NewVerifier(keys, c, a, i, time.Now)
+	v, err := decision.NewVerifier(keys, c, a, i, time.Now)
 	if err != nil {
 		return nil, &exit{exitUsage, err}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/request"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
@@ -65,7 +65,7 @@ func (p *pomerium) close() { p.transport.CloseIdleConnections() }
 // ServeHTTP is by host, as everything in Pomerium. Hosts are compared whole, so
 // that a name which somebody points to this machine (DNS rebinding) is no one's.
 func (p *pomerium) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	host := bridge.NormalizeHost(r.Host)
+	host := request.NormalizeHost(r.Host)
 	app, isApp := p.site.app(host)
 	switch {
 	case r.URL.Path == verifiertest.JWKSPath || r.URL.Path == "/.well-known/pomerium":

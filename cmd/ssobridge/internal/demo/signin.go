@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ssobridge/ssobridge/bridge"
+	"github.com/ssobridge/ssobridge/bridge/request"
 )
 
 // sessionCookie is the cookie's name on every host. `curl -b _pomerium_demo=ann`
@@ -164,7 +164,7 @@ func (p *pomerium) signOut(w http.ResponseWriter, r *http.Request) {
 	}
 	setCookie(w, "")
 	w.Header().Set("Cache-Control", "no-store")
-	if bridge.NormalizeHost(r.Host) != authHost {
+	if request.NormalizeHost(r.Host) != authHost {
 		http.Redirect(w, r, p.site.url(authHost, signOutPath), http.StatusSeeOther)
 		return
 	}

@@ -1,0 +1,118 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/decision"
+	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/session"
+)
+
+// carry takes a granted request to its app, and the answer back.
+func (b *Bridge) carry(w http.ResponseWriter, out *outgoing) {
+	x, granted := out.exchange, out.grant
+	o, r := b.begin(out)
+	defer o.over()
+	failed := false
+	x.app.Upstream.Serve(w, r, proxy.Exchange{
+		Anybodys: granted.Public,
+		Rewrite:  out.rewrite,
+		Answer: func(answer *http.Response) error {
+			o.answered(answer)
+			return out.answered(answer)
+		},
+		Fail: func(err error) {
+			failed = true
+			b.refuse(w, x, failure(r, granted, err))
+		},
+		Tunnel: o.becomes,
+	})
+	switch {
+	case failed:
+	case granted.Public:
+		x.app.Metrics.Public()
+	default:
+		x.app.Metrics.Allowed()
+	}
+}
+
+// answered edits an app's answer before it is passed on.
+func (o *outgoing) answered(answer *http.Response) error {
+	if o.grant.Public {
+		o.withoutSessions(answer)
+		return nil
+	}
+	if o.grant.Session != nil {
+		if err := o.grant.Session.Answer(o.In.Context(), answer.StatusCode, answer.Header); err != nil {
+			return err
+		}
+	}
+	if o.signsOut(answer) {
+		answer.Header.Set("Location", signOutPath)
+	}
+	return nil
+}
+
+// withoutSessions removes the cookies of sessions from the answer to a public request: a
+// session of the app is somebody's, and one that begins here would take the place of the
+// browser's own.
+func (o *outgoing) withoutSessions(answer *http.Response) {
+	lines := answer.Header["Set-Cookie"]
+	if lines == nil {
+		return
+	}
+	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+		name, _, _ := strings.Cut(line, "=")
+		return o.app.Names.OwnsCookie(strings.TrimSpace(name))
+	})
+	if len(kept) == 0 {
+		answer.Header.Del("Set-Cookie")
+		return
+	}
+	answer.Header["Set-Cookie"] = kept
+}
+
+// failure returns why a granted request has no answer of the app.
+func failure(r *http.Request, g *decision.Grant, err error) *decision.Refusal {
+	ref := &decision.Refusal{Reason: decision.ReasonUpstreamUnreachable, Err: proxy.Unquoted(err), Principal: g.Principal, Decision: g.Decision}
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case errors.Is(err, session.ErrStore):
+		ref.Reason = decision.ReasonSessionsUnavailable
+	case tooLarge:
+		ref.Reason = decision.ReasonBody
+	case errors.Is(err, proxy.ErrStalled):
+		ref.Reason = decision.ReasonClientStalled
+	case errors.Is(context.Cause(r.Context()), errUngranted):
+		ref.Reason = decision.ReasonChanged
+	case r.Context().Err() != nil:
+		// The client has gone. The status is for the record only.
+		ref.Reason = decision.ReasonClientGone
+	case proxy.IsTimeout(err):
+		ref.Reason = decision.ReasonUpstreamTimeout
+	}
+	return ref
+}
+
+// abortOnPanic ends the connection of a request that panicked after its decision, without
+// a word to the client, which may have had half an answer.
+func (b *Bridge) abortOnPanic(x *exchange) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	reason := decision.ReasonAnswerAborted // ReverseProxy panics if a side goes away amid the answer
+	switch {
+	case p != http.ErrAbortHandler: //nolint:errorlint // net/http compares so too
+		reason = decision.ReasonPanic
+		decision.LogPanic(x.In.Context(), b.log, x.name(), p)
+	case x.In.Context().Err() == nil: // the app has gone, and the client has not
+		b.logBrokenAnswer(x, reason)
+	}
+	x.metrics().Refused(outcomeFailed, string(reason))
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,163 @@
+package decision
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/request"
+)
+
+// PathVerdict is what a request's path means by itself.
+type PathVerdict int
+
+// The verdicts.
+const (
+	PathOrdinary PathVerdict = iota // it needs an identity
+	PathPublic                      // it is open to everybody
+	PathDenied                      // it is closed to everybody
+	PathRefused                     // it has no one meaning
+)
+
+// PathRules are an app's rules about paths. Query strings, fragments and headers never
+// take part (oauth2-proxy CVE-2025-54576, CVE-2026-41059, CVE-2026-34457).
+type PathRules struct {
+	deny, public         []pathRule
+	strict, encodedSlash bool
+	byMethod             bool // a deny rule is about some methods only
+}
+
+type pathRule struct {
+	methods      []string // nil stands for all methods
+	path, prefix string   // folded, in a deny rule
+	*config.PathRule
+}
+
+// NewPathRules returns the rules of a configuration.
+func NewPathRules(p *config.Paths) PathRules {
+	rules := PathRules{strict: p.Strict, encodedSlash: p.EncodedSlash}
+	for i := range p.Public {
+		r := &p.Public[i]
+		rules.public = append(rules.public, pathRule{r.Methods, r.Path, r.Prefix, r})
+	}
+	for i := range p.Deny {
+		r := &p.Deny[i]
+		rules.deny = append(rules.deny, pathRule{r.Methods, foldPath(r.Path), foldPath(r.Prefix), r})
+		rules.byMethod = rules.byMethod || r.Methods != nil
+	}
+	return rules
+}
+
+// AboutMethods reports whether the method of a request decides, and AboutPaths whether
+// its path does.
+func (p *PathRules) AboutMethods() bool { return p.byMethod }
+
+// AboutPaths reports whether the path of a request decides.
+func (p *PathRules) AboutPaths() bool { return p.deny != nil || p.public != nil }
+
+// foldPath makes paths equal that servers without case hold for equal.
+func foldPath(path string) string { return strings.ToLower(strings.ToUpper(path)) }
+
+// Verdict says what a path means, and by which rule. The rule is nil where none decided.
+func (p *PathRules) Verdict(method string, path request.Path) (PathVerdict, *config.PathRule) {
+	switch {
+	case path.Broken,
+		path.Ambiguous && p.strict,
+		path.EncodedSlash && p.strict && !p.encodedSlash:
+		return PathRefused, nil
+	}
+	if r := p.denies(method, path.Decoded); r != nil {
+		return PathDenied, r
+	}
+	if path.Ambiguous || path.EncodedSlash || path.OverEncoded {
+		return PathOrdinary, nil
+	}
+	if r := p.lets(method, path.Decoded); r != nil {
+		return PathPublic, r
+	}
+	return PathOrdinary, nil
+}
+
+// anyMethod stands for a method that is not known. It is denied whatever some method is
+// denied.
+const anyMethod = ""
+
+// denies is generous: it compares methods and paths without case, and takes "/admin" and
+// "/admin/" for the same.
+func (p *PathRules) denies(method, path string) *config.PathRule {
+	if p.deny == nil {
+		return nil
+	}
+	path = foldPath(path)
+	slashed := strings.TrimSuffix(path, "/") + "/"
+	for i := range p.deny {
+		r := &p.deny[i]
+		applies := r.methods == nil || method == anyMethod || slices.ContainsFunc(r.methods, func(m string) bool {
+			return strings.EqualFold(m, method) || m == http.MethodGet && strings.EqualFold(method, http.MethodHead)
+		})
+		if applies && (r.prefix != "" && strings.HasPrefix(slashed, r.prefix) || r.path != "" && slashed == strings.TrimSuffix(r.path, "/")+"/") {
+			return r.PathRule
+		}
+	}
+	return nil
+}
+
+// lets is exact: what it lets through must be spelt as the rule spells it.
+func (p *PathRules) lets(method, path string) *config.PathRule {
+	if path == "" {
+		path = "/" // RFC 9112 §3.2.2
+	}
+	for i := range p.public {
+		r := &p.public[i]
+		applies := r.methods == nil || slices.Contains(r.methods, method) || method == http.MethodHead && slices.Contains(r.methods, http.MethodGet)
+		if applies && (r.prefix != "" && strings.HasPrefix(path, r.prefix) || r.path != "" && r.path == path) {
+			return r.PathRule
+		}
+	}
+	return nil
+}
+
+// destination says what the paths mean that COPY and MOVE write to (RFC 4918 §10.3). Such
+// a path is denied if any method is denied there, because what is written takes the place
+// of what was there.
+func (p *PathRules) destination(h http.Header) PathVerdict {
+	if p.deny == nil {
+		return PathOrdinary
+	}
+	for _, text := range h["Destination"] {
+		u, err := url.ParseRequestURI(text)
+		if err != nil || !strings.HasPrefix(u.Path, "/") {
+			return PathRefused
+		}
+		if verdict, _ := p.Verdict(anyMethod, request.ReadPath(u)); verdict == PathRefused || verdict == PathDenied {
+			return verdict
+		}
+	}
+	return PathOrdinary
+}
+
+// admit says what a request comes to by its target alone: a refusal, a public path, or
+// neither, which needs an identity. A valid assertion and sessions change nothing about
+// a public path.
+func (a *App) admit(r *Request) (public bool, ref *Refusal) {
+	if !a.Upstream.Reaches(r.In.URL) {
+		return false, &Refusal{Reason: ReasonTarget}
+	}
+	if r.SignIn {
+		return false, nil
+	}
+	verdict, _ := a.Paths.Verdict(r.In.Method, r.Path)
+	if verdict == PathOrdinary {
+		verdict = a.Paths.destination(r.In.Header)
+	}
+	switch verdict {
+	case PathOrdinary, PathPublic:
+		return verdict == PathPublic, nil
+	case PathDenied:
+		return false, &Refusal{Reason: ReasonPathDenied}
+	default:
+		return false, &Refusal{Reason: ReasonTarget}
+	}
+}
