@@ -82,19 +82,19 @@ func (b *Bridge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.signOut(w, x)
 		return
 	}
-	granted, ref := b.decider.Decide(r.Context(), x.app, &x.Request) // admit → identify → map → tell
-	if ref != nil {
+	var ref *decision.Refusal
+	if x.grant, ref = b.decider.Decide(r.Context(), x.app, &x.Request); ref != nil { // admit → identify → map → limit → tell
 		b.refuse(w, x, ref)
 		return
 	}
-	defer granted.Leave()
+	defer x.grant.Leave()
 	x.app.Metrics.Decided(b.now().Sub(x.At))
 	if x.SignIn {
-		answerSignIn(w, r, &granted.Output)
+		answerSignIn(w, r, &x.grant.Output)
 		x.app.Metrics.Allowed()
 		return
 	}
-	b.carry(w, &outgoing{exchange: x, grant: granted})
+	b.carry(w, x) // outgoing → carry
 }
 
 // exchange is one request, and what became of it so far.
@@ -105,6 +105,7 @@ type exchange struct {
 	door     door
 	ownPath  string            // the path below request.OwnPath, for own
 	refusal  *decision.Refusal // for refused
+	grant    *decision.Grant   // nil before the decision
 }
 
 // metrics returns the metrics that count the exchange.

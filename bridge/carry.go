@@ -13,27 +13,26 @@ import (
 )
 
 // carry takes a granted request to its app, and the answer back.
-func (b *Bridge) carry(w http.ResponseWriter, out *outgoing) {
-	x, granted := out.exchange, out.grant
-	o, r := b.begin(out)
+func (b *Bridge) carry(w http.ResponseWriter, x *exchange) {
+	o, r := b.begin(x)
 	defer o.over()
 	failed := false
 	x.app.Upstream.Serve(w, r, proxy.Exchange{
-		Anybodys: granted.Public,
-		Rewrite:  out.rewrite,
+		Anybodys: x.grant.Public,
+		Rewrite:  x.outgoing,
 		Answer: func(answer *http.Response) error {
 			o.answered(answer)
-			return out.answered(answer)
+			return x.answered(answer)
 		},
 		Fail: func(err error) {
 			failed = true
-			b.refuse(w, x, failure(r, granted, err))
+			b.refuse(w, x, failure(r, x.grant, err))
 		},
 		Tunnel: o.becomes,
 	})
 	switch {
 	case failed:
-	case granted.Public:
+	case x.grant.Public:
 		x.app.Metrics.Public()
 	default:
 		x.app.Metrics.Allowed()
@@ -41,17 +40,17 @@ func (b *Bridge) carry(w http.ResponseWriter, out *outgoing) {
 }
 
 // answered edits an app's answer before it is passed on.
-func (o *outgoing) answered(answer *http.Response) error {
-	if o.grant.Public {
-		o.withoutSessions(answer)
+func (x *exchange) answered(answer *http.Response) error {
+	if x.grant.Public {
+		x.withoutSessions(answer)
 		return nil
 	}
-	if o.grant.Session != nil {
-		if err := o.grant.Session.Answer(o.In.Context(), answer.StatusCode, answer.Header); err != nil {
+	if x.grant.Session != nil {
+		if err := x.grant.Session.Answer(x.In.Context(), answer.StatusCode, answer.Header); err != nil {
 			return err
 		}
 	}
-	if o.signsOut(answer) {
+	if x.signsOut(answer) {
 		answer.Header.Set("Location", signOutPath)
 	}
 	return nil
@@ -60,14 +59,14 @@ func (o *outgoing) answered(answer *http.Response) error {
 // withoutSessions removes the cookies of sessions from the answer to a public request: a
 // session of the app is somebody's, and one that begins here would take the place of the
 // browser's own.
-func (o *outgoing) withoutSessions(answer *http.Response) {
+func (x *exchange) withoutSessions(answer *http.Response) {
 	lines := answer.Header["Set-Cookie"]
 	if lines == nil {
 		return
 	}
 	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")
-		return o.app.Names.OwnsCookie(strings.TrimSpace(name))
+		return x.app.Names.OwnsCookie(strings.TrimSpace(name))
 	})
 	if len(kept) == 0 {
 		answer.Header.Del("Set-Cookie")

@@ -9,50 +9,40 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/strip"
 )
 
-// outgoing makes the request that goes to the app. Every edit of a request stands here:
-// address, Host, headers, cookies, query and body.
-type outgoing struct {
-	*exchange
-	grant *decision.Grant
-}
-
-// rewrite is the proxy's Rewrite: hop-by-hop headers, and whatever Connection nominates,
-// are gone from pr.Out by then. So no client can have an identity header removed again.
-func (o *outgoing) rewrite(pr *httputil.ProxyRequest) {
-	o.address(pr)
-	o.strip(pr.Out.Header)
-	o.identify(pr.Out.Header)
-	o.app.Upstream.Forward(pr, o.Host)
-	o.boundBody(pr.Out)
+// outgoing makes the request that goes to the app. Every edit of a request stands in this
+// file: address, Host, headers, cookies, query and body. It is the proxy's Rewrite:
+// hop-by-hop headers, and whatever Connection nominates, are gone from pr.Out by then. So
+// no client can have an identity header removed again.
+func (x *exchange) outgoing(pr *httputil.ProxyRequest) {
+	x.address(pr)
+	x.strip(pr.Out.Header)
+	tell(pr.Out.Header, x.grant)
+	x.app.Upstream.Forward(pr, x.Host)
+	x.boundBody(pr.Out)
 }
 
 // address sets where the request goes. The path keeps its bytes, but for those that
 // have no place in a path unless they are encoded.
-func (o *outgoing) address(pr *httputil.ProxyRequest) {
-	pr.Out.URL.RawPath = o.Path.Raw
-	o.app.Upstream.Aim(pr, o.Host)
+func (x *exchange) address(pr *httputil.ProxyRequest) {
+	pr.Out.URL.RawPath = x.Path.Raw
+	x.app.Upstream.Aim(pr, x.Host)
 	// ReverseProxy drops query parameters that it cannot parse, for hooks that decide on
 	// the query. Nothing here does, and the app is to see its own.
-	pr.Out.URL.RawQuery = o.app.Names.Query(pr.In.URL.RawQuery)
+	pr.Out.URL.RawQuery = x.app.Names.Query(pr.In.URL.RawQuery)
 }
 
 // strip removes what nobody but the bridge may say.
-func (o *outgoing) strip(h http.Header) {
-	o.app.Names.Header(h)
-	if o.app.Paths.AboutPaths() {
-		strip.Overrides(h, o.app.Paths.AboutMethods(), o.grant.Public)
+func (x *exchange) strip(h http.Header) {
+	x.app.Names.Header(h)
+	if x.app.Paths.AboutPaths() {
+		strip.Overrides(h, x.app.Paths.AboutMethods(), x.grant.Public)
 	}
 }
 
-// identify sets what the adapter returned, and the session. Every name in it is owned, so
+// tell sets what the adapter and the session of a grant say. Every name in it is owned, so
 // strip has removed whatever else there was: the app sees what the adapter said and, but
 // for lists, exactly one value.
-func (o *outgoing) identify(h http.Header) {
-	applyTo(h, o.grant)
-}
-
-// applyTo sets what the adapter and the session of a grant say.
-func applyTo(h http.Header, g *decision.Grant) {
+func tell(h http.Header, g *decision.Grant) {
 	for name, values := range g.Output.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
@@ -72,10 +62,10 @@ func applyTo(h http.Header, g *decision.Grant) {
 // request, for the upstream amid the body. The ResponseWriter is not told, because its
 // header would be written to while the answer is written; package proxy closes
 // connections whose body is not read to its end.
-func (o *outgoing) boundBody(r *http.Request) {
+func (x *exchange) boundBody(r *http.Request) {
 	// A trailer is a header that comes late (Traefik CVE-2026-88004).
 	r.Trailer = nil
-	if most := o.app.Limits.MaxBody; most > 0 && r.Body != nil && r.Body != http.NoBody {
+	if most := x.app.Limits.MaxBody; most > 0 && r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(nil, r.Body, int64(most))
 	}
 }

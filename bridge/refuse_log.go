@@ -36,11 +36,11 @@ func (b *Bridge) logRefusal(x *exchange, ref *decision.Refusal, a answer, id str
 	if ref.Err != nil {
 		attrs = append(attrs, slog.Any("error", ref.Err))
 	}
-	message := "refused"
 	if a.outcome == outcomeFailed {
-		message = "failed"
+		b.log.LogAttrs(x.In.Context(), level, "failed", attrs...)
+		return
 	}
-	b.log.LogAttrs(x.In.Context(), level, message, attrs...)
+	b.log.LogAttrs(x.In.Context(), level, "refused", attrs...)
 }
 
 // logBrokenAnswer logs that an app went away amid its answer. Nobody can be told any more.

@@ -80,7 +80,7 @@ func (b *Bridge) signOut(w http.ResponseWriter, x *exchange) {
 // endSessionOf ends what is under way, in all apps, of the person's session at Pomerium.
 func (b *Bridge) endSessionOf(who decision.Identity) {
 	b.underWay.end(endSignedOut, func(o *ongoing) bool {
-		whose := o.out.grant.Identity
+		whose := o.grant.Identity
 		return whose.Issuer == who.Issuer && whose.Principal.Subject == who.Principal.Subject && whose.Principal.SessionID == who.Principal.SessionID
 	})
 }
@@ -114,7 +114,7 @@ func logOut(ctx context.Context, app *decision.App, in adapter.Input, cookies []
 	if err != nil {
 		return err
 	}
-	applyTo(r.Header, &decision.Grant{Output: output})
+	tell(r.Header, &decision.Grant{Output: output})
 	if len(cookies) > 0 {
 		r.Header.Set("Cookie", strings.Join(slices.Concat(r.Header["Cookie"], cookies), "; "))
 	}
@@ -132,8 +132,8 @@ func logOut(ctx context.Context, app *decision.App, in adapter.Input, cookies []
 
 // signsOut reports whether an answer says that the person has signed out of an app which
 // signs people out of Pomerium as well. It is a redirect, which the browser follows.
-func (o *outgoing) signsOut(answer *http.Response) bool {
-	logout := &o.app.Logout
-	return logout.Everywhere && o.In.URL.Path == logout.Path && (logout.Method == "" || o.In.Method == logout.Method) &&
+func (x *exchange) signsOut(answer *http.Response) bool {
+	logout := &x.app.Logout
+	return logout.Everywhere && x.In.URL.Path == logout.Path && (logout.Method == "" || x.In.Method == logout.Method) &&
 		answer.StatusCode >= http.StatusMultipleChoices && answer.StatusCode < http.StatusBadRequest && answer.Header.Get("Location") != ""
 }

@@ -36,8 +36,8 @@ const briefly = 10 * time.Second
 // ongoing is one request of a person that is under way. A nil ongoing is a request to a
 // public path, which is not watched.
 type ongoing struct {
+	*exchange
 	bridge *Bridge
-	out    *outgoing
 	cancel context.CancelCauseFunc
 
 	mu     sync.Mutex
@@ -58,13 +58,13 @@ const (
 
 // begin takes charge of a request until it is over. The request that it returns ends with
 // the ongoing one.
-func (b *Bridge) begin(out *outgoing) (*ongoing, *http.Request) {
-	r := out.In
-	if out.grant.Public {
+func (b *Bridge) begin(x *exchange) (*ongoing, *http.Request) {
+	r := x.In
+	if x.grant.Public {
 		return nil, r
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
-	o := &ongoing{bridge: b, out: out, cancel: cancel}
+	o := &ongoing{exchange: x, bridge: b, cancel: cancel}
 	b.underWay.add(o)
 	if r.ContentLength < 0 {
 		o.endInTime()
@@ -90,7 +90,7 @@ func (o *ongoing) becomes(t *proxy.Tunnel) (closed func()) {
 	o.tunnel = t
 	o.mu.Unlock()
 	// It may have come too late for Swap.
-	if !o.grantedBy(o.bridge.snapshot.Load(), o.out.At) {
+	if !o.grantedBy(o.bridge.snapshot.Load(), o.At) {
 		go o.end(endChanged)
 	}
 	o.endInTime()
@@ -102,7 +102,7 @@ func (o *ongoing) endInTime() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.stop == nil {
-		waited := max(0, o.bridge.now().Sub(o.out.At)) // the clock may have been set back
+		waited := max(0, o.bridge.now().Sub(o.At)) // the clock may have been set back
 		o.stop = o.bridge.after(o.lastsFor()-waited, func() { o.end(endExpired) })
 	}
 }
@@ -110,8 +110,8 @@ func (o *ongoing) endInTime() {
 // lastsFor returns how long a stream may last from its beginning: until some time after
 // its assertion has expired, and never longer than streams may last.
 func (o *ongoing) lastsFor() time.Duration {
-	streams := &o.out.app.Streams
-	return min(streams.Max, o.out.grant.Principal.ExpiresAt.Add(streams.Grace).Sub(o.out.At))
+	streams := &o.app.Streams
+	return min(streams.Max, o.grant.Principal.ExpiresAt.Add(streams.Grace).Sub(o.At))
 }
 
 // end ends the request: a WebSocket with the reason, anything else without a word.
@@ -144,7 +144,7 @@ func (o *ongoing) over() {
 func (o *ongoing) lasts(now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.tunnel != nil || now.Sub(o.out.At) >= briefly
+	return o.tunnel != nil || now.Sub(o.At) >= briefly
 }
 
 // CloseTunnels ends all WebSockets, for a server that stops. Their clients are asked
@@ -168,7 +168,7 @@ func (b *Bridge) review() { b.endUngranted(b.snapshot.Load()) }
 
 // grantedBy reports whether s would begin the request at a time.
 func (o *ongoing) grantedBy(s *decision.Snapshot, now time.Time) bool {
-	return s.StillGrants(o.out.app, &o.out.Request, o.out.grant, now)
+	return s.StillGrants(o.app, &o.Request, o.grant, now)
 }
 
 func (u *underWay) add(o *ongoing) {

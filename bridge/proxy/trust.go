@@ -18,7 +18,9 @@ func (u *Upstream) Forward(pr *httputil.ProxyRequest, host string) {
 		pr.Out.Header["X-Forwarded-For"] = before
 	}
 	pr.SetXForwarded()
-	pr.Out.Header["X-Forwarded-Host"] = []string{host}
+	if pr.In.Host != host {
+		pr.Out.Header["X-Forwarded-Host"] = []string{host}
+	}
 	if onUnixSocket(pr.In) {
 		// SetXForwarded adds what it takes for the peer's address, or removes all.
 		delete(pr.Out.Header, "X-Forwarded-For")

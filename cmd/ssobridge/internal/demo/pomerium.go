@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ssobridge/ssobridge/bridge/request"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/request"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
