@@ -14,8 +14,9 @@ import (
 
 // Keeper carries the sessions of all apps. It outlives configurations.
 type Keeper struct {
-	o      Options
-	starts *starts
+	o        Options
+	starts   *starts
+	signOuts *signOuts
 }
 
 // Options are what a Keeper works with.
@@ -55,7 +56,7 @@ func NewKeeper(o Options) *Keeper {
 	if o.Observe == nil {
 		o.Observe = func(string, Event) {}
 	}
-	return &Keeper{o: o, starts: newStarts(o.Now)}
+	return &Keeper{o: o, starts: newStarts(o.Now), signOuts: newSignOuts(o.Store, o.Now)}
 }
 
 // App carries the sessions of one app, as one configuration has it. It is safe for
