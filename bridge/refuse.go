@@ -58,7 +58,7 @@ func (b *Bridge) refuse(w http.ResponseWriter, x *exchange, ref *decision.Refusa
 		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}
 	page := pageData{Title: a.title, Text: a.text, RequestID: id}
-	if ref.Principal != nil && a.status == http.StatusForbidden {
+	if ref.Principal != nil && (a.status == http.StatusForbidden || ref.Reason == decision.ReasonSignedOut) {
 		page.Person, page.SignOut = called(ref.Principal), signOutPath
 	}
 	if prefersHTML(x.In.Header.Values("Accept")) {

@@ -23,6 +23,7 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
+	"github.com/ssobridge/ssobridge/bridge/session"
 	"github.com/ssobridge/ssobridge/bridge/telemetry"
 	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
@@ -77,8 +78,10 @@ type rigOptions struct {
 	edit     func(*config.Config)
 	now      func() time.Time
 	after    func(time.Duration, func()) (stop func() bool)
+	sessions *session.Keeper
 }
 
+func withSessions(k *session.Keeper) rigOption  { return func(o *rigOptions) { o.sessions = k } }
 func withConfig(toml string) rigOption          { return func(o *rigOptions) { o.config = toml } }
 func withUpstream(h http.Handler) rigOption     { return func(o *rigOptions) { o.upstream = h } }
 func withTimers(ts *timers) rigOption           { return func(o *rigOptions) { o.after = ts.After } }
@@ -117,6 +120,7 @@ func newRig(t testing.TB, options ...rigOption) *rig {
 		Keys:      func(i *config.Issuer) (verifier.KeySource, error) { return verifier.StaticKeys(i.Static...), nil },
 		Transport: transports.transport,
 		Metrics:   r.metrics,
+		Sessions:  o.sessions,
 		Now:       o.now,
 		Log:       slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

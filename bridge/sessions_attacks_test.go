@@ -8,10 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/ssobridge/ssobridge/bridge/session"
+	"github.com/ssobridge/ssobridge/bridge/session/store"
+	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
 
 // smuggled are ways to write a cookie so that some server reads it by another name
@@ -165,7 +168,7 @@ func TestSignOutOfTheDemoted(t *testing.T) {
 			if len(b.jar) != 0 {
 				t.Errorf("the browser still has %v", b.jar)
 			}
-			if again := body(t, b.do("GET", "/", signOutAnn)); deliver == "upstream" && again == first {
+			if again := body(t, b.do("GET", "/", signedInAgain(signOutAnn))); deliver == "upstream" && again == first {
 				t.Errorf("the session from before has been kept: %q", again)
 			}
 			if app.count("POST /leave") != 0 {
@@ -183,8 +186,8 @@ func TestSignOutWithoutASession(t *testing.T) {
 		if len(app.asked) != 0 {
 			t.Errorf("the app was asked %q", app.asked)
 		}
-		b.do("GET", "/", signOutAnn)
-		wantStatus(t, b.do("POST", "/.ssobridge/sign_out", signOutAnn), http.StatusSeeOther)
+		b.do("GET", "/", signedInAgain(signOutAnn))
+		wantStatus(t, b.do("POST", "/.ssobridge/sign_out", signedInAgain(signOutAnn)), http.StatusSeeOther)
 		if app.count("POST /leave sid=ann@example.com-clerk-") != 1 {
 			t.Errorf("the app was asked %q", app.asked)
 		}
@@ -253,6 +256,12 @@ func TestSubjectThatIsMarkup(t *testing.T) {
 	}
 }
 
+// signedInAgain is somebody after their next sign-in at Pomerium.
+func signedInAgain(who verifiertest.Claims) verifiertest.Claims {
+	who.SessionID += "-again"
+	return who
+}
+
 // TestSignOutEndsWebSockets of the person's session at Pomerium, and of no other.
 func TestSignOutEndsWebSockets(t *testing.T) {
 	w := newWebSockets(t, rigConfig)
@@ -271,4 +280,59 @@ func TestSignOutEndsWebSockets(t *testing.T) {
 			t.Errorf("somebody else's WebSocket: %q, %v", msg, err)
 		}
 	}
+}
+
+// TestWebSocketThatReconnectsAfterSignOut brings an assertion of the session that was
+// signed out, which Pomerium signed before or after that. Neither lets it in, to any app.
+func TestWebSocketThatReconnectsAfterSignOut(t *testing.T) {
+	w := newWebSockets(t, rigConfig)
+	b := &tab{w.rig, map[string]string{}}
+	w.dial(t, signOutAnn)
+	wantStatus(t, b.do("POST", "/.ssobridge/sign_out", signOutAnn), http.StatusSeeOther)
+	asked := w.asked.Load()
+	claims := signOutAnn
+	claims.Audience = "grafana.example.com"
+	_, resp, err := websocket.Dial(t.Context(), "ws://"+w.addr+"/api/live/ws", &websocket.DialOptions{
+		Host: "grafana.example.com", HTTPClient: newClient(t),
+		HTTPHeader: http.Header{"X-Pomerium-Jwt-Assertion": {w.issuer.Assertion(claims)}},
+	})
+	if err == nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("a WebSocket of the session that has ended: %v", err)
+	}
+	resp = b.do("GET", "/", signOutAnn)
+	wantStatus(t, resp, http.StatusUnauthorized)
+	if text := body(t, resp); !strings.Contains(text, `"signed_out"`) {
+		t.Errorf("the answer is %s", text)
+	}
+	if w.asked.Load() != asked {
+		t.Error("the app was asked for somebody who has signed out")
+	}
+	wantStatus(t, b.do("POST", "/.ssobridge/sign_out", signOutAnn), http.StatusSeeOther) // once more does no harm
+	w.dial(t, signedInAgain(signOutAnn))
+	w.dial(t, signOutBob)
+}
+
+// TestSignOutEndsWebSocketsAtOtherReplicas that share the store of sessions.
+func TestSignOutEndsWebSocketsAtOtherReplicas(t *testing.T) {
+	shared := store.NewMemory(store.MemoryOptions{})
+	at := &clock{now: time.Now()}
+	replica := func() *webSockets {
+		keeper := session.NewKeeper(session.Options{Store: shared, Now: at.Now})
+		return newWebSockets(t, rigConfig, withNow(at.Now), withSessions(keeper))
+	}
+	one, other := replica(), replica()
+	other.issuer = one.issuer
+	other.swap(rigConfig)
+	mine, bobs := other.dial(t, signOutAnn), other.dial(t, signOutBob)
+	wantStatus(t, (&tab{one.rig, map[string]string{}}).do("POST", "/.ssobridge/sign_out", signOutAnn), http.StatusSeeOther)
+	at.add(2 * time.Second) // an answer of the store counts for one
+	if !other.timers.fireReview() {
+		t.Fatal("nobody reviews open streams")
+	}
+	other.wantGoingAway(t, mine, "signed out")
+	other.wantAlive(t, bobs)
+	claims := signOutAnn
+	claims.Audience = "grafana.example.com"
+	resp := other.ask("grafana.example.com", "/", "X-Pomerium-Jwt-Assertion: "+other.issuer.Assertion(claims))
+	wantStatus(t, resp, http.StatusUnauthorized)
 }

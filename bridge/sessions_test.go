@@ -170,7 +170,8 @@ func TestShopSignOut(t *testing.T) {
 			if len(b.jar) != 0 {
 				t.Errorf("the browser still has %v", b.jar)
 			}
-			b.sees(t, signOutAnn, "/", "ann@example.com/clerk/<nil>")
+			wantStatus(t, b.do("GET", "/", signOutAnn), http.StatusUnauthorized)
+			b.sees(t, signedInAgain(signOutAnn), "/", "ann@example.com/clerk/<nil>")
 		})
 	}
 }

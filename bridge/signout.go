@@ -30,13 +30,11 @@ var crossOrigin = http.NewCrossOriginProtection()
 
 // signOut ends a person's session with an app, and sends them on to Pomerium, which ends
 // its own. It needs an assertion and no role, so that somebody who has lost their role can
-// sign out too. A step that fails does not keep the next from being taken.
+// sign out too, and no limit holds it up. A step that fails does not keep the next from
+// being taken.
 func (b *Bridge) signOut(w http.ResponseWriter, x *exchange) {
 	r, app := x.In, x.app
 	who, ref := app.Identify(r.Context(), &x.Request)
-	if ref == nil {
-		ref = b.decider.Allow(app, &x.Request, who)
-	}
 	if ref != nil {
 		b.refuse(w, x, ref)
 		return
@@ -61,6 +59,10 @@ func (b *Bridge) signOut(w http.ResponseWriter, x *exchange) {
 		return
 	}
 	proxy.BoundUnreadBody(w, r)
+	if err := app.SignOut(r.Context(), who); err != nil {
+		b.log.LogAttrs(r.Context(), slog.LevelWarn, "signed out at this replica, but perhaps not at others",
+			slog.String("app", app.Name), slog.String("subject", p.Subject), slog.Any("error", err))
+	}
 	b.endSessionOf(who)
 	in := adapter.Input{Principal: p, Decision: app.Rules(who.Issuer).Map(p, x.At), Request: r, Time: x.At}
 	lines, err := endSession(r.Context(), app, in)

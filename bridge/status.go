@@ -57,6 +57,9 @@ func answerFor(reason decision.Reason) answer {
 	case decision.ReasonAppBusy:
 		return answer{http.StatusServiceUnavailable, outcomeFailed, "app_busy", "The app is busy",
 			"The app behind this address has as many requests as it takes. Try again in a moment."}
+	case decision.ReasonSignedOut:
+		return answer{http.StatusUnauthorized, telemetry.Refused, "signed_out", "You have signed out",
+			"You have signed out here. To go on, end your session with the identity provider as well, and sign in again."}
 	case decision.ReasonNoRole, decision.ReasonDeniedByRule:
 		return answer{http.StatusForbidden, telemetry.Refused, "no_role", "You have no role in this app",
 			"You are signed in, but no rule gives you a role here. Ask whoever runs this app for access, or sign in as somebody else."}

@@ -164,7 +164,25 @@ func (b *Bridge) endUngranted(s *decision.Snapshot) {
 }
 
 // review ends what the rules do not grant any more, because of the time.
-func (b *Bridge) review() { b.endUngranted(b.snapshot.Load()) }
+func (b *Bridge) review() {
+	b.endUngranted(b.snapshot.Load())
+	b.endSignedOut()
+}
+
+// reviewTimeout bounds how long a review waits for the store of sessions.
+const reviewTimeout = 10 * time.Second
+
+// endSignedOut ends what is under way of people who have signed out at another replica.
+// While the store of sessions cannot say who has, everything goes on: each request that
+// begins is refused, and streams have their end.
+func (b *Bridge) endSignedOut() {
+	ctx, cancel := context.WithTimeout(context.Background(), reviewTimeout)
+	defer cancel()
+	b.underWay.end(endSignedOut, func(o *ongoing) bool {
+		out, err := o.app.SignedOut(ctx, o.grant.Identity)
+		return err == nil && out
+	})
+}
 
 // grantedBy reports whether s would begin the request at a time.
 func (o *ongoing) grantedBy(s *decision.Snapshot, now time.Time) bool {

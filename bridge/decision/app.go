@@ -37,6 +37,7 @@ type App struct {
 	// Metrics count the app's requests.
 	Metrics *telemetry.App
 
+	keeper     *session.Keeper // knows who has signed out; nil if nobody can
 	adapter    adapter.Adapter
 	sources    []source
 	signInPath string // below request.OwnPath; empty if the app never asks there
@@ -85,6 +86,7 @@ func open(c *config.Config, a *config.App, d Deps) (*App, error) {
 		Paths:   NewPathRules(&a.Paths),
 		Limits:  a.Limits,
 		Metrics: d.Metrics.App(a.Name),
+		keeper:  d.Sessions,
 		adapter: a.Adapter,
 		sources: sources,
 		loadKey: a.Name,

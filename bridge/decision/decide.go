@@ -92,6 +92,9 @@ func (d *Decider) DecidePerson(ctx context.Context, app *App, r *Request) (g *Gr
 func (d *Decider) decidePerson(ctx context.Context, app *App, r *Request, g *Grant) *Refusal {
 	rules, ref := app.identify(ctx, r, g)
 	if ref == nil {
+		ref = app.refuseSignedOut(ctx, g)
+	}
+	if ref == nil {
 		ref = g.decide(rules, r.At)
 	}
 	if ref == nil {

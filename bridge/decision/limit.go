@@ -124,11 +124,6 @@ func (d *Decider) allow(app *App, r *Request, g *Grant) *Refusal {
 	return ref
 }
 
-// Allow asks whether the app may bear one more request of a person's, and counts it.
-func (d *Decider) Allow(app *App, r *Request, who Identity) *Refusal {
-	return d.allow(app, r, &Grant{Identity: who})
-}
-
 // enter makes a grant one of the app's requests at the same time. The refusal says that
 // there are enough, or that the request's body is too large.
 func (d *Decider) enter(app *App, r *Request, g *Grant) *Refusal {

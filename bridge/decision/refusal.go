@@ -27,6 +27,7 @@ const (
 	ReasonAppBusy             Reason = "app_busy"
 	ReasonRate                Reason = "rate_limited"
 	ReasonBody                Reason = "body_too_large"
+	ReasonSignedOut           Reason = "signed_out"
 	ReasonNoRole              Reason = "no_role"
 	ReasonDeniedByRule        Reason = "denied_by_rule"
 	ReasonChanged             Reason = "access_changed"
