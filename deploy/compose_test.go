@@ -139,8 +139,8 @@ func ini(text string) map[string]string {
 func TestTroubleshooting(t *testing.T) {
 	var want []string
 	for path, pattern := range map[string]string{
-		"../verifier/errors.go": `\bReason\w+ +Reason = "(\w+)"`,
-		"../bridge/status.go":   `\n\treason\w+ += "(\w+)"`,
+		"../verifier/errors.go":         `\bReason\w+ +Reason = "(\w+)"`,
+		"../bridge/decision/refusal.go": `\n\tReason\w+ +Reason = "(\w+)"`,
 	} {
 		reasons := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, path), -1)
 		if len(reasons) < 5 {

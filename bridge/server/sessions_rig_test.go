@@ -117,27 +117,32 @@ func keyFile(t *testing.T) string {
 
 // person is somebody with a role, and what Pomerium says of them.
 type person struct {
-	email, role string
-	assertions  map[string]string // by app
+	name, email, role string
+	assertions        map[string]string // by app
 }
 
 // person returns somebody who has signed in to Pomerium once.
 func (f *fleet) person(name, role string) *person {
 	id := name + " " + role
 	if f.people[id] == nil {
-		p := &person{name + "@example.com", role, map[string]string{}}
-		var groups []string
-		if role == "admin" {
-			groups = []string{"admins"}
-		}
-		for _, app := range []string{"desk", "shop"} {
-			p.assertions[app] = f.issuer.Assertion(verifiertest.Claims{
-				Audience: app + ".example.com", Subject: name + "-id", Email: p.email, SessionID: name + "-sid", Groups: groups,
-			})
-		}
-		f.people[id] = p
+		f.people[id] = &person{name: name, email: name + "@example.com", role: role}
+		f.signsIn(f.people[id], name+"-sid")
 	}
 	return f.people[id]
+}
+
+// signsIn has Pomerium begin a session of the person, with an ID of its own.
+func (f *fleet) signsIn(p *person, sessionID string) {
+	var groups []string
+	if p.role == "admin" {
+		groups = []string{"admins"}
+	}
+	p.assertions = map[string]string{}
+	for _, app := range []string{"desk", "shop"} {
+		p.assertions[app] = f.issuer.Assertion(verifiertest.Claims{
+			Audience: app + ".example.com", Subject: p.name + "-id", Email: p.email, SessionID: sessionID, Groups: groups,
+		})
+	}
 }
 
 func (f *fleet) ask(replica int, app, path string, p *person) (status int, text string, err error) {

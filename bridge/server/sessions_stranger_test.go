@@ -125,7 +125,8 @@ func TestStrangerWritesToRedis(t *testing.T) {
 		f.gets(0, app, "/.ssobridge/sign_out", demoted, http.StatusSeeOther)
 	}
 	v.write(asUser)
-	f.gets(0, "desk", "/", demoted, http.StatusFound) // which knows that this one has ended
+	f.gets(0, "desk", "/", demoted, http.StatusUnauthorized)
+	f.signsIn(demoted, "another session")
 	v.everywhere(demoted, bob)
 
 	for i, r := range f.replicas {

@@ -54,8 +54,8 @@ func TestReplicasReplaceForARole(t *testing.T) {
 	})
 }
 
-// TestReplicasSignOut: whoever signs out by one replica is signed out by the other,
-// which had begun the session a moment ago.
+// TestReplicasSignOut: a person who signs out by one replica is signed out by the other,
+// which had begun the session a moment ago. Signing in again begins a new session.
 func TestReplicasSignOut(t *testing.T) {
 	forBothApps(t, func(_ *testing.T, f *fleet, app string) {
 		ann, bob := f.person("ann", "admin"), f.person("bob", "user")
@@ -63,9 +63,13 @@ func TestReplicasSignOut(t *testing.T) {
 			f.sees(1-by, app, ann, 1)
 			f.sees(1-by, app, bob, 2*by+1)
 			f.gets(by, app, "/.ssobridge/sign_out", ann, http.StatusSeeOther)
+			f.gets(by, app, "/", ann, http.StatusUnauthorized)
+			f.signsIn(ann, fmt.Sprint("second session, by ", by))
 			f.sees(1-by, app, ann, 1)
 			f.sees(by, app, bob, 2*by+2)
 			f.gets(by, app, "/.ssobridge/sign_out", ann, http.StatusSeeOther)
+			f.gets(by, app, "/", ann, http.StatusUnauthorized)
+			f.signsIn(ann, fmt.Sprint("third session, by ", by))
 		}
 	})
 }
