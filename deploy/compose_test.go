@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,38 +131,6 @@ func ini(text string) map[string]string {
 		}
 	}
 	return values
-}
-
-// TestTroubleshooting: the table knows every reason that a log can show, and
-// none that it cannot.
-func TestTroubleshooting(t *testing.T) {
-	var want []string
-	for path, pattern := range map[string]string{
-		"../verifier/errors.go":         `\bReason\w+ +Reason = "(\w+)"`,
-		"../bridge/decision/refusal.go": `\n\tReason\w+ +Reason = "(\w+)"`,
-	} {
-		reasons := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, path), -1)
-		if len(reasons) < 5 {
-			t.Fatalf("%s: found %d reasons", path, len(reasons))
-		}
-		for _, match := range reasons {
-			want = append(want, match[1])
-		}
-	}
-	_, table, _ := strings.Cut(read(t, "compose/README.md"), "| Users see |")
-	var got []string
-	for line := range strings.Lines(table) {
-		if columns := strings.Split(line, "|"); len(columns) > 3 {
-			for _, match := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(columns[2], -1) {
-				got = append(got, match[1])
-			}
-		}
-	}
-	slices.Sort(want)
-	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("reasons in the table (-want +got):\n%s", diff)
-	}
 }
 
 // one returns what the pattern's group matches first.

@@ -103,6 +103,7 @@ Exit codes: 0 success; 1 a "no" (failed test, denied, refused assertion);
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(withoutArguments(newServe(), newCheck(), newTest(), newExplain(), newKeys(), newDemo(), newVersion())...)
 	root.AddCommand(newDiff(), newInspect(), newAdapters())
+	addHelp(root)
 	root.SetFlagErrorFunc(flagError)
 	strictFlags(root)
 	return root
