@@ -50,6 +50,8 @@ type Entry struct {
 	StripCookies   []string `json:"strip_cookies"`
 	StripQuery     []string `json:"strip_query"`
 	SessionCookies []string `json:"session_cookies"`
+	// Deny are the requests that nobody may send to the app, such as "PUT /api/user".
+	Deny []string `json:"deny"`
 	// Options are the kind's, in the words of the configuration.
 	Options map[string]any `json:"options"`
 	Setup   string         `json:"setup"`
@@ -86,7 +88,10 @@ func entryOf(p *config.Preset) Entry {
 		Roles: p.Roles, Privileged: p.Privileged, SendsRoles: p.SendsRoles(),
 		Versions: p.Versions, Warnings: list(p.Warnings), Needs: p.Needs, Options: p.Options,
 		Strip: list(p.Owned.Headers), StripCookies: list(p.Owned.Cookies), StripQuery: list(p.Owned.Query), SessionCookies: list(p.SessionCookies),
-		Setup: p.Setup, Sources: list(p.Sources), Sends: []Sent{},
+		Setup: p.Setup, Sources: list(p.Sources), Sends: []Sent{}, Deny: []string{},
+	}
+	for i := range p.Deny {
+		e.Deny = append(e.Deny, p.Deny[i].String())
 	}
 	for _, prefix := range p.Owned.Prefixes {
 		e.Strip = append(e.Strip, prefix+"*")

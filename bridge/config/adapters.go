@@ -127,12 +127,28 @@ func (c *catalog) decode(stack []*layer) (optionsTable, adapter.Options) {
 	options := open()
 	for _, l := range stack {
 		d := decoder{doc: l.at.doc, report: c.report}
+		common.Deny = nil
 		d.table(l.at.path, l.table, &common, options)
 		c.checkRoles(l, common.Roles)
 		c.checkPrivileged(l, common)
+		common.denied = append(common.denied, c.deniedBy(l, common.Deny)...)
 	}
 	common.Kind = kind
 	return common, options
+}
+
+// deniedBy returns the rules by which a layer closes paths of its app to everybody.
+// Presets deny the requests by which people change who they are in the app: the email or
+// login name there decides whose account the next sign-in finds.
+func (c *catalog) deniedBy(l *layer, tables []pathTable) []PathRule {
+	rules := validPathRules(c.report, l.at.key("deny"), tables, nil)
+	for i := range rules {
+		rules[i].Adapter = l.name
+		if l.preset {
+			rules[i].Source = "preset " + l.name
+		}
+	}
+	return rules
 }
 
 func (c *catalog) checkRoles(l *layer, roles []string) {
@@ -175,6 +191,8 @@ type opened struct {
 	roles, privileged []string
 	// sessionCookies are the app's own.
 	sessionCookies []string
+	// deny are the requests that the adapter closes to everybody.
+	deny []PathRule
 	// sendsNoRole: the adapter is the file's own and tells the app no role. oneRole:
 	// it is none's own, and not opened because the rules may grant several.
 	sendsNoRole, oneRole bool
@@ -209,6 +227,7 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 		sendsNoRole: describes && !stack[len(stack)-1].preset &&
 			!slices.ContainsFunc(described.Sends(), func(s adapter.Sent) bool { return s.Role }),
 		oneRole: len(others) < len(problems),
+		deny:    common.denied,
 	}
 }
 

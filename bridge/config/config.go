@@ -227,6 +227,9 @@ type App struct {
 	// SessionCookies are the cookies of the app's own sessions, as its adapter names
 	// them.
 	SessionCookies []string
+	// AdapterDeny are the requests that the adapter closes to everybody, beside
+	// Paths.Deny. An app with them need not be strict about paths.
+	AdapterDeny []PathRule
 	// Source is where the app stands, as "file:line".
 	Source string
 

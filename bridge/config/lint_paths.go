@@ -10,8 +10,8 @@ import (
 func (l *linter) paths(a *App) {
 	for i := range a.Paths.Public {
 		r := &a.Paths.Public[i]
-		if d := denier(r, a.Paths.Deny); d != nil {
-			l.warn(r.at, LintShadowedPath, "is never public: %s (%s) denies it; remove one of them", d.at.path, d.Source)
+		if d := denier(r, slices.Concat(a.Paths.Deny, a.AdapterDeny)); d != nil {
+			l.warn(r.at, LintShadowedPath, "is never public: %s (%s) denies it; remove one of them", d.name(), d.Source)
 		} else if p := wider(r, a.Paths.Public, false); p != nil {
 			l.warn(r.at, LintShadowedPath, "changes nothing: %s (%s) makes it public already; remove it", p.at.path, p.Source)
 		}
@@ -25,6 +25,14 @@ func (l *linter) paths(a *App) {
 			l.warn(r.at, LintShadowedPath, "changes nothing: %s (%s) denies it already; remove it", d.at.path, d.Source)
 		}
 	}
+}
+
+// name is what a warning calls a rule.
+func (r *PathRule) name() string {
+	if r.Adapter != "" {
+		return "a rule of its adapter"
+	}
+	return r.at.path
 }
 
 // denier returns the deny rule that all of r falls under; nil: none. Denied paths have

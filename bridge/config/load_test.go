@@ -107,7 +107,7 @@ func TestLoadFull(t *testing.T) {
 	if diff := cmp.Diff(want, got,
 		cmpopts.IgnoreFields(Config{}, "Sessions"),
 		cmpopts.IgnoreFields(Issuer{}, "Static"),
-		cmpopts.IgnoreFields(App{}, "Mapper", "Adapter", "Upstreams", "Streams", "Limits"),
+		cmpopts.IgnoreFields(App{}, "Mapper", "Adapter", "AdapterDeny", "Upstreams", "Streams", "Limits"),
 		cmpopts.IgnoreUnexported(Config{}, App{}),
 		cmpopts.IgnoreFields(mapping.Policy{}, "Lists"),
 		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),

@@ -25,8 +25,12 @@ type PathRule struct {
 	Path string
 	// Prefix is all below; it ends with "/".
 	Prefix string
-	// Source is where the rule stands, as "file:line".
+	// Source is where the rule stands, as "file:line", or the preset that it is from.
 	Source string
+	// Adapter names the preset or [adapter.NAME] that denies the path. It is empty for a
+	// rule of the app. An adapter does not know below which path its app is served, so its
+	// rules hold below every path: "/api/user" is also "/grafana/api/user".
+	Adapter string
 
 	at place
 }

@@ -42,6 +42,8 @@ type Preset struct {
 	// SessionCookies are the app's own: it may believe one, and so whoever it is
 	// from, before it believes what the bridge says.
 	SessionCookies []string
+	// Deny are the requests that nobody may send to the app.
+	Deny []PathRule
 	// Source is the preset's TOML file.
 	Source []byte
 	// Needs are the options that an [adapter.NAME] must add to it, by an example,
@@ -159,6 +161,7 @@ func (c *catalog) preset(stack []*layer, env adapter.Env) Preset {
 		Options:     optionsOf(stack),
 
 		SessionCookies: common.SessionCookies,
+		Deny:           common.denied,
 	}
 	if top.preset {
 		p.Needs = c.needs(top, common.Description)

@@ -133,6 +133,11 @@ type optionsTable struct {
 	Sources        []string `toml:"sources"`
 	Warnings       []string `toml:"warnings"`
 	SessionCookies []string `toml:"session_cookies"`
+
+	// Deny is what one layer denies. denied are the rules of all layers together: a layer
+	// adds to the rules below it, and takes none back.
+	Deny   []pathTable `toml:"deny"`
+	denied []PathRule
 }
 
 func (t *serverTable) setDefaults() {

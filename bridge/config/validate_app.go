@@ -45,6 +45,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	opened := l.openAdapter(at.key("adapter"), a)
 	a.Adapter, a.privileged, a.sendsNoRole = opened.adapter, opened.privileged, opened.sendsNoRole
 	a.SessionCookies = opened.sessionCookies
+	a.AdapterDeny = opened.deny
 	l.checkPublicLogout(a)
 	if opened.oneRole {
 		l.checkOneRole(at, a)

@@ -22,8 +22,8 @@ var reservedPrefixes = []string{request.OwnPath, "/.pomerium/"}
 // validPaths returns what an app's paths mean by themselves.
 func (l *loader) validPaths(at place, t appTable) Paths {
 	p := Paths{Strict: t.Paths == pathsStrict, EncodedSlash: t.EncodedSlash}
-	p.Deny = l.validPathRules(at.key("deny"), t.Deny, nil)
-	p.Public = l.validPathRules(at.key("public"), t.Public, []string{http.MethodGet})
+	p.Deny = validPathRules(l.report, at.key("deny"), t.Deny, nil)
+	p.Public = validPathRules(l.report, at.key("public"), t.Public, []string{http.MethodGet})
 	key := at.key("paths")
 	switch known := []string{pathsLenient, pathsStrict}; {
 	case t.Paths == "" && at.doc.has(key.path), t.Paths != "" && !slices.Contains(known, t.Paths):
@@ -47,29 +47,29 @@ func (l *loader) validPaths(at place, t appTable) Paths {
 	return p
 }
 
-func (l *loader) validPathRules(at place, tables []pathTable, defaultMethods []string) []PathRule {
+func validPathRules(report *reporter, at place, tables []pathTable, defaultMethods []string) []PathRule {
 	var rules []PathRule
 	for i, t := range tables {
 		r := PathRule{Path: t.Path, Prefix: t.Prefix, at: at.index(i + 1), Methods: defaultMethods}
 		r.Source = r.at.source()
 		if key := r.at.key("methods"); at.doc.has(key.path) {
-			r.Methods = l.validMethods(key, t.Methods)
+			r.Methods = validMethods(report, key, t.Methods)
 		}
 		key, text := r.at.key("path"), t.Path
 		hasPath, hasPrefix := at.doc.has(r.at.key("path").path), at.doc.has(r.at.key("prefix").path)
 		switch {
 		case hasPath && hasPrefix:
-			l.report.add(r.at.key("prefix"), "beside path: write one of them, and another [[%s]] for the other", at.path)
+			report.add(r.at.key("prefix"), "beside path: write one of them, and another [[%s]] for the other", at.path)
 		case !hasPath && !hasPrefix:
-			l.report.add(r.at, `missing: write path = "/health" for one path, or prefix = "/static/" for all below`)
+			report.add(r.at, `missing: write path = "/health" for one path, or prefix = "/static/" for all below`)
 		case hasPrefix:
 			key, text = r.at.key("prefix"), t.Prefix
 		}
 		if hasPath != hasPrefix {
 			if problem := pathProblem(text, hasPrefix); problem != "" {
-				l.report.add(key, "%s", problem)
+				report.add(key, "%s", problem)
 			} else if n := slices.IndexFunc(rules, r.same); n >= 0 {
-				l.report.add(key, "%q is listed twice, also in %s: remove one", text, rules[n].at.path)
+				report.add(key, "%q is listed twice, also in %s: remove one", text, rules[n].at.path)
 			}
 		}
 		rules = append(rules, r)
@@ -83,23 +83,23 @@ func (r *PathRule) same(o PathRule) bool {
 	return r.Path == o.Path && r.Prefix == o.Prefix && slices.Equal(r.Methods, o.Methods)
 }
 
-func (l *loader) validMethods(at place, written []string) []string {
+func validMethods(report *reporter, at place, written []string) []string {
 	if len(written) == 0 {
-		l.report.add(at, `empty: write such as ["GET"], or leave the key out`)
+		report.add(at, `empty: write such as ["GET"], or leave the key out`)
 	}
 	for i, m := range written {
 		switch key := at.index(i + 1); {
 		case slices.Contains(written[:i], m):
-			l.report.add(key, "%q is listed twice: remove one", m)
+			report.add(key, "%q is listed twice: remove one", m)
 		case m == http.MethodConnect || m == http.MethodTrace:
-			l.report.add(key, "%s is never served: remove it", m)
+			report.add(key, "%s is never served: remove it", m)
 		case request.KnowsMethod(m):
 		case request.KnowsMethod(strings.ToUpper(m)):
-			l.report.add(key, "methods are written in capitals: write %q", strings.ToUpper(m))
+			report.add(key, "methods are written in capitals: write %q", strings.ToUpper(m))
 		case m == "*":
-			l.report.add(key, `no patterns: name the methods`)
+			report.add(key, `no patterns: name the methods`)
 		default:
-			l.report.add(key, "%q is not known%s", m, wording.Instead(m, request.KnownMethods()))
+			report.add(key, "%q is not known%s", m, wording.Instead(m, request.KnownMethods()))
 		}
 	}
 	return written

@@ -51,7 +51,7 @@ const guardLifetime = 24 * time.Hour
 // Describe returns the App of a configuration that nobody has opened. It has no keys, no
 // upstream and no sessions: it serves [Decider.DecidePerson] for described people alone.
 func Describe(a *config.App) *App {
-	app := &App{Name: a.Name, Host: request.NormalizeHost(a.Host), adapter: a.Adapter, Paths: NewPathRules(&a.Paths), Streams: a.Streams}
+	app := &App{Name: a.Name, Host: request.NormalizeHost(a.Host), adapter: a.Adapter, Paths: NewPathRules(a), Streams: a.Streams}
 	app.Names = strip.New(a.Adapter.Owns(), AssertionHeaders(a), nil)
 	for _, i := range a.Issuers {
 		app.sources = append(app.sources, source{issuer: i.Name, mapper: a.MapperOf(i)})
@@ -83,7 +83,7 @@ func open(c *config.Config, a *config.App, d Deps) (*App, error) {
 			Log:            d.Log,
 		},
 		Streams: a.Streams,
-		Paths:   NewPathRules(&a.Paths),
+		Paths:   NewPathRules(a),
 		Limits:  a.Limits,
 		Metrics: d.Metrics.App(a.Name),
 		keeper:  d.Sessions,

@@ -31,21 +31,24 @@ type PathRules struct {
 
 type pathRule struct {
 	methods      []string // nil stands for all methods
-	path, prefix string   // folded, in a deny rule
+	path, prefix string   // plain, in a deny rule
 	*config.PathRule
 }
 
-// NewPathRules returns the rules of a configuration.
-func NewPathRules(p *config.Paths) PathRules {
+// NewPathRules returns the rules of an app, with those of its adapter.
+func NewPathRules(a *config.App) PathRules {
+	p := &a.Paths
 	rules := PathRules{strict: p.Strict, encodedSlash: p.EncodedSlash}
 	for i := range p.Public {
 		r := &p.Public[i]
 		rules.public = append(rules.public, pathRule{r.Methods, r.Path, r.Prefix, r})
 	}
-	for i := range p.Deny {
-		r := &p.Deny[i]
-		rules.deny = append(rules.deny, pathRule{r.Methods, foldPath(r.Path), foldPath(r.Prefix), r})
-		rules.byMethod = rules.byMethod || r.Methods != nil
+	for _, list := range [][]config.PathRule{p.Deny, a.AdapterDeny} {
+		for i := range list {
+			r := &list[i]
+			rules.deny = append(rules.deny, pathRule{r.Methods, request.PlainPath(r.Path), request.PlainPath(r.Prefix), r})
+			rules.byMethod = rules.byMethod || r.Methods != nil
+		}
 	}
 	return rules
 }
@@ -56,9 +59,6 @@ func (p *PathRules) AboutMethods() bool { return p.byMethod }
 
 // AboutPaths reports whether the path of a request decides.
 func (p *PathRules) AboutPaths() bool { return p.deny != nil || p.public != nil }
-
-// foldPath makes paths equal that servers without case hold for equal.
-func foldPath(path string) string { return strings.ToLower(strings.ToUpper(path)) }
 
 // Verdict says what a path means, and by which rule. The rule is nil where none decided.
 func (p *PathRules) Verdict(method string, path request.Path) (PathVerdict, *config.PathRule) {
@@ -84,24 +84,47 @@ func (p *PathRules) Verdict(method string, path request.Path) (PathVerdict, *con
 // denied.
 const anyMethod = ""
 
-// denies is generous: it compares methods and paths without case, and takes "/admin" and
-// "/admin/" for the same.
+// denies is generous: it compares methods without case, and paths as any server may read
+// them. "/admin" and "/admin/" are the same path.
 func (p *PathRules) denies(method, path string) *config.PathRule {
 	if p.deny == nil {
 		return nil
 	}
-	path = foldPath(path)
-	slashed := strings.TrimSuffix(path, "/") + "/"
+	path = strings.TrimSuffix(request.PlainPath(path), "/") + "/"
 	for i := range p.deny {
-		r := &p.deny[i]
-		applies := r.methods == nil || method == anyMethod || slices.ContainsFunc(r.methods, func(m string) bool {
-			return strings.EqualFold(m, method) || m == http.MethodGet && strings.EqualFold(method, http.MethodHead)
-		})
-		if applies && (r.prefix != "" && strings.HasPrefix(slashed, r.prefix) || r.path != "" && slashed == strings.TrimSuffix(r.path, "/")+"/") {
+		if r := &p.deny[i]; r.isAbout(method) && r.reaches(path) {
 			return r.PathRule
 		}
 	}
 	return nil
+}
+
+// isAbout reports whether a deny rule is about a method. A rule about GET is also about
+// HEAD.
+func (r *pathRule) isAbout(method string) bool {
+	return r.methods == nil || method == anyMethod || slices.ContainsFunc(r.methods, func(m string) bool {
+		return strings.EqualFold(m, method) || m == http.MethodGet && strings.EqualFold(method, http.MethodHead)
+	})
+}
+
+// reaches reports whether a deny rule is about a plain path that ends with a slash. A rule
+// of an adapter is also about that path below any other, where the app may be served.
+func (r *pathRule) reaches(path string) bool {
+	whole := r.path != ""
+	text := r.prefix
+	if whole {
+		text = strings.TrimSuffix(r.path, "/") + "/"
+	}
+	switch {
+	case r.Adapter == "" && whole:
+		return path == text
+	case r.Adapter == "":
+		return strings.HasPrefix(path, text)
+	case whole:
+		return strings.HasSuffix(path, text)
+	default:
+		return strings.Contains(path, text)
+	}
 }
 
 // lets is exact: what it lets through must be spelt as the rule spells it.

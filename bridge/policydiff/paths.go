@@ -20,6 +20,7 @@ func pathSettings(o, n *config.App) []Setting {
 	}{
 		{"public", pathTexts(o.Paths.Public), pathTexts(n.Paths.Public)},
 		{"deny", pathTexts(o.Paths.Deny), pathTexts(n.Paths.Deny)},
+		{"adapter deny", pathTexts(o.AdapterDeny), pathTexts(n.AdapterDeny)},
 	} {
 		for _, text := range without(list.new, list.old) {
 			settings = append(settings, Setting{list.key, "", text})

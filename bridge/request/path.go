@@ -90,6 +90,34 @@ func (p *Path) encoded(c byte) {
 	}
 }
 
+// PlainPath returns a decoded path as the most forgiving server reads it: decoded once
+// more where something is encoded twice, with "/" for "\\", without parameters and empty
+// segments, and in lower case. Paths that some server takes for the same have the same
+// plain path, so whatever is denied is denied by it. It never decides what is let through.
+func PlainPath(decoded string) string {
+	for range 3 {
+		again, err := url.PathUnescape(decoded)
+		if err != nil || again == decoded {
+			break
+		}
+		decoded = again
+	}
+	decoded = strings.ToLower(strings.ToUpper(decoded))
+	if !strings.ContainsAny(decoded, `\;`) && !strings.Contains(decoded, "//") {
+		return decoded
+	}
+	var b strings.Builder
+	for segment := range strings.FieldsFuncSeq(decoded, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment, _, _ = strings.Cut(segment, ";"); segment != "" {
+			b.WriteString("/" + segment)
+		}
+	}
+	if b.Len() == 0 || strings.HasSuffix(decoded, "/") {
+		b.WriteByte('/')
+	}
+	return b.String()
+}
+
 // isOrigin reports whether a target is a path, or one behind an origin of HTTP's own
 // schemes (RFC 9112 §3.2).
 func isOrigin(u *url.URL) bool {

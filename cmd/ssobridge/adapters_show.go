@@ -213,10 +213,11 @@ func printSends(p *printer, d *catalog.Description) {
 		p.table(columns, rows)
 	}
 	p.printf("\n")
+	if len(d.Deny) > 0 {
+		p.paragraph("", "Denied to everybody, below any path: "+strings.Join(d.Deny, "; "))
+	}
 	if len(d.Strip) > 0 {
-		if len(d.Strip) > 0 {
-			p.paragraph("", "Removed from every request, in any spelling: "+strings.Join(d.Strip, ", "))
-		}
+		p.paragraph("", "Removed from every request, in any spelling: "+strings.Join(d.Strip, ", "))
 	}
 	if len(d.StripCookies) > 0 {
 		p.paragraph("", "Cookies removed from every request: "+strings.Join(d.StripCookies, ", "))

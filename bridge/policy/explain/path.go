@@ -61,7 +61,7 @@ func explainPath(a *config.App, method, target string) PathAnswer {
 		e.Summary = what + " is answered by ssobridge itself: nothing below " + request.OwnPath + " reaches an app"
 		return e
 	}
-	rules := decision.NewPathRules(&a.Paths)
+	rules := decision.NewPathRules(a)
 	verdict, rule := rules.Verdict(method, request.ReadPath(u))
 	if rule != nil {
 		e.Rule, e.Source = rule.String(), rule.Source
