@@ -35,7 +35,7 @@ func TestSpoofedIdentityHeaderNeverReachesUpstream(t *testing.T) {
 	r := newRig(t)
 	owned := []string{
 		"X-Webauth-User", "X-Webauth-Email", "X-Webauth-Name", "X-Webauth-Role", "X-Webauth-Groups",
-		"Authorization", "X-Grafana-Org-Id",
+		"Authorization", "X-Jwt-Assertion",
 		"X-Pomerium-Jwt-Assertion-For", "X-Pomerium-Claim-Email", "X-Pomerium-Claim-Groups",
 	}
 	for _, name := range owned {

@@ -90,7 +90,7 @@ func TestNamesOfOtherTargetsAndPeersNeverReachUpstream(t *testing.T) {
 
 // Browsers and CDNs say much that is no business of the bridge's.
 func TestHarmlessNamesReachUpstream(t *testing.T) {
-	r := newRig(t, withConfig(trustingLoopback+rigConfig))
+	r := newRig(t, withConfig(strings.Replace(trustingLoopback+rigConfig, `"grafana"`+"\n", `"remote-user"`+"\n", 1)))
 	names := []string{
 		"Cf-Ipcountry", "Cf-Ray", "X-Request-Id", "X-Csrf-Token", "X-Requested-With", "X-Method-Override", "X-Http-Method-Override", "X-Envoy-Attempt-Count",
 		"X-Middleware-Prefetch", "X-Api_key", "Destination", "Via", "Traceparent", "Forwarding",
