@@ -69,8 +69,8 @@ type compiler struct {
 	table  *nameTable
 	number int // of the rule at hand
 	errs   []error
-	// expressions are the compiled ones by their text.
-	expressions map[string]*expression
+	// expressions are the compiled ones.
+	expressions map[meant]*expression
 }
 
 func (c *compiler) fail(problem string, path ...string) {
@@ -133,26 +133,29 @@ func (c *compiler) rule(r *Rule) rule {
 	}
 	compiled := rule{
 		source: r.Source, grants: slices.Clip(slices.Clone(r.Grants())), attributes: maps.Clone(r.Attributes), deny: r.Deny,
-		after: r.After, until: r.Until, when: c.expression(r.When),
+		after: r.After, until: r.Until, when: c.expression(r.When, r.Deny),
 	}
 	add := func(key string, not bool, names []int32) {
 		if len(names) > 0 {
 			compiled.conditions = append(compiled.conditions, condition{key, names, not})
 		}
 	}
-	add("groups", false, c.groupNames(r.Groups, "groups"))
-	for _, n := range c.groupNames(r.AllGroups, "all_groups") {
+	// What keeps people out is a denial: the conditions of a rule that denies, and the
+	// exclusions of one that grants. Whom a rule that denies excludes, it spares.
+	asks, excludes := c.with(r.Deny), c.with(!r.Deny)
+	add("groups", false, asks.groupNames(r.Groups, "groups"))
+	for _, n := range asks.groupNames(r.AllGroups, "all_groups") {
 		add("all_groups", false, []int32{n})
 	}
-	add("not_groups", true, c.groupNames(r.NotGroups, "not_groups"))
+	add("not_groups", true, excludes.groupNames(r.NotGroups, "not_groups"))
 	email, domain, notEmail := checkTightEmail, checkTightDomain, checkEmail
 	if r.Deny {
 		email, domain, notEmail = checkEmail, checkDomain, checkTightEmail
 	}
-	add("emails", false, c.namesOf(c.m.emails, r.Emails, email, "email addresses", "emails"))
-	add("not_emails", true, c.namesOf(c.m.emails, r.NotEmails, notEmail, "email addresses", "not_emails"))
-	add("domains", false, c.namesOf(c.m.domains, r.Domains, domain, "domains", "domains"))
-	add("subjects", false, c.namesOf(c.m.subjects, r.Subjects, nil, "subjects", "subjects"))
+	add("emails", false, asks.namesOf(c.m.emails, r.Emails, email, "email addresses", "emails"))
+	add("not_emails", true, excludes.namesOf(c.m.emails, r.NotEmails, notEmail, "email addresses", "not_emails"))
+	add("domains", false, asks.namesOf(c.m.domains, r.Domains, domain, "domains", "domains"))
+	add("subjects", false, asks.namesOf(c.m.subjects, r.Subjects, nil, "subjects", "subjects"))
 	if r.Claims != nil && len(r.Claims) == 0 {
 		c.fail(`empty table: name a claim, such as { department = ["support"] }, or leave the key out`, "claims")
 	}
@@ -170,7 +173,7 @@ func (c *compiler) rule(r *Rule) rule {
 			values = []string{} // unlike other lists, this one cannot be absent
 		}
 		k := c.claim(claim)
-		add("claims", false, c.namesOf(k, values, k.checkValue, "values", "claims", claim))
+		add("claims", false, asks.namesOf(k, values, k.checkValue, "values", "claims", claim))
 	}
 	return compiled
 }
@@ -211,99 +214,11 @@ func (c *compiler) checkGrants(r *Rule) {
 	}
 }
 
-// namesOf returns the numbers of the names in one list of a rule; an absent list
-// is no condition. what is said of an empty list.
-func (c *compiler) namesOf(k *kind, written []string, check func(string) error, what string, path ...string) []int32 {
-	if written != nil && len(written) == 0 {
-		c.fail(fmt.Sprintf("empty list: name %s, or leave the key out", what), path...)
-	}
-	var names []int32
-	for i, text := range written {
-		if n, ok := c.nameOf(k, i+1, text, check, path...); ok {
-			names = append(names, n)
-		}
-	}
-	return names
-}
-
-// nameOf is namesOf for one item of the list.
-func (c *compiler) nameOf(k *kind, item int, text string, check func(string) error, path ...string) (n int32, ok bool) {
-	if check != nil {
-		if err := check(text); err != nil {
-			c.failItem(item, fmt.Sprintf("%q %v", text, err), path...)
-			return 0, false
-		}
-	}
-	if text == "" {
-		c.failItem(item, "an empty name, which nobody has: remove it", path...)
-		return 0, false
-	}
-	return c.table.add(k, text), true
-}
-
-// groupNames is namesOf for groups, among which "@name" is a list.
-func (c *compiler) groupNames(written []string, key string) []int32 {
-	if len(written) == 0 {
-		return c.namesOf(c.m.groups, written, nil, "groups", key)
-	}
-	var names []int32
-	for i, text := range written {
-		if n, ok := c.groupName(i+1, text, key); ok {
-			names = append(names, n)
-		}
-	}
-	return names
-}
-
-// groupName is groupNames for one item of the list; 0: key is no list.
-func (c *compiler) groupName(item int, text, key string) (n int32, ok bool) {
-	list, isList := strings.CutPrefix(text, "@")
-	if !isList {
-		return c.nameOf(c.m.groups, item, text, nil, key)
-	}
-	if n, ok = c.list(list); !ok {
-		c.errs = append(c.errs, &RuleError{
-			Rule: c.number, Path: []string{key}, Item: item, Unknown: text,
-			Problem: fmt.Sprintf("no group list %q: %s", text, c.lists.known()),
-		})
-	}
-	return n, ok
-}
-
-// list returns the number of a list, if there is one of the name. People's own
-// groups are never looked up among lists: somebody in a group that is called
-// "@sre" is not in the list.
-func (c *compiler) list(list string) (int32, bool) {
-	if n, ok := c.m.lists[list]; ok {
-		return n, true
-	}
-	if _, ok := c.lists[list]; !ok {
-		return 0, false
-	}
-	n := int32(len(c.table.names)) //nolint:gosec // bounded by the size of a file
-	c.table.names = append(c.table.names, name{text: "@" + list, kind: c.m.groups})
-	c.m.lists[list] = n
-	return n, true
-}
-
-// joinLists tells every member of the lists that rules use which those are.
-func (c *compiler) joinLists() {
-	for _, list := range slices.Sorted(maps.Keys(c.m.lists)) {
-		for _, member := range c.lists.members(list) {
-			n := c.table.add(c.m.groups, member)
-			// A member may be written twice, and then this list is its last.
-			if lists := &c.table.names[n].lists; len(*lists) == 0 || (*lists)[len(*lists)-1] != c.m.lists[list] {
-				*lists = append(*lists, c.m.lists[list])
-			}
-		}
-	}
-}
-
 // claim returns the kind of a claim's values.
 func (c *compiler) claim(claim string) *kind {
 	i, found := slices.BinarySearchFunc(c.m.claims, claim, func(k *kind, claim string) int { return cmp.Compare(k.claim, claim) })
 	if !found {
-		k := newKind(same, matchPattern)
+		k := newKind(same, Lenient, matchPattern)
 		k.claim, k.joined = claim, !c.m.wholeTexts && mayBeJoined(claim)
 		c.m.claims = slices.Insert(c.m.claims, i, k)
 	}

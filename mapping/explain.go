@@ -4,11 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -184,10 +181,10 @@ func (m *Mapper) membership(n int32, groups []string) string {
 		}
 		for by := range m.met(m.groups, group) {
 			if by == n {
-				return quoted(group) + m.byPattern(by)
+				return quoted(group) + m.byName(by, group)
 			}
-			if slices.Contains(m.names[by].lists, n) {
-				return quoted(group) + m.byPattern(by) + " (from " + m.names[n].text + ")"
+			if slices.Contains(m.names[by].lists, n) && m.isList(n) {
+				return quoted(group) + m.byName(by, group) + " (from " + m.names[n].text + ")"
 			}
 		}
 	}
@@ -201,12 +198,29 @@ func (m *Mapper) met(k *kind, text string) func(yield func(int32) bool) {
 	return slices.Values(names)
 }
 
-// byPattern says so if a name is a pattern.
-func (m *Mapper) byPattern(n int32) string {
-	if text := m.names[n].text; isPattern(text) {
-		return " by the pattern " + quoted(text)
+// byName says by which name a text is met, if that is a pattern or written otherwise.
+func (m *Mapper) byName(n int32, text string) string {
+	switch name := &m.names[n]; {
+	case isPattern(name.text):
+		return " by the pattern " + quoted(name.text)
+	case name.kind.lenient == nil && !m.isExact(name.kind, text, name.text):
+		return ", which denials do not tell from " + quoted(name.text)
 	}
 	return ""
+}
+
+// isExact reports whether a text and a name are equal also where they grant.
+func (m *Mapper) isExact(k *kind, a, b string) bool {
+	normal := same
+	switch {
+	case k.isOf(m.groups):
+		normal = m.groups.normal
+	case k.isOf(m.emails):
+		normal = m.emails.normal
+	case k.isOf(m.domains):
+		normal = m.domains.normal
+	}
+	return normal(a) == normal(b)
 }
 
 // compared says how values, which may be several of a claim, stand to a
@@ -226,9 +240,9 @@ func (m *Mapper) compared(what string, values []string, c *condition, i int) str
 			continue
 		}
 		if len(values) > 1 {
-			return what + " has " + quoted(value) + m.byPattern(n)
+			return what + " has " + quoted(value) + m.byName(n, value)
 		}
-		return what + " is " + quoted(value) + m.byPattern(n)
+		return what + " is " + quoted(value) + m.byName(n, value)
 	}
 	return what
 }
@@ -241,58 +255,4 @@ func (m *Mapper) noneOf(c *condition) string {
 		return "not like " + m.listed(c)
 	}
 	return "not " + m.listed(c)
-}
-
-// listed names what a condition asks for.
-func (m *Mapper) listed(c *condition) string {
-	return few(c.names, func(n int32) string {
-		if m.isList(n) {
-			return m.names[n].text
-		}
-		return quoted(m.names[n].text)
-	})
-}
-
-// few lists the first few of many.
-func few[T any](all []T, text func(T) string) string {
-	const most = 5
-	var parts []string
-	for _, item := range all[:min(len(all), most)] {
-		parts = append(parts, text(item))
-	}
-	if more := len(all) - most; more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// isList reports whether n is the number of a list.
-func (m *Mapper) isList(n int32) bool {
-	list, ok := strings.CutPrefix(m.names[n].text, "@")
-	if !ok {
-		return false
-	}
-	number, ok := m.lists[list]
-	return ok && number == n
-}
-
-// errorInWords is what CEL says, which may repeat texts of an assertion.
-func errorInWords(err error) string {
-	if text := err.Error(); len(text) > 100 || strings.ContainsFunc(text, unicode.IsControl) {
-		return quoted(text)
-	}
-	return err.Error()
-}
-
-// quoted is a text from an assertion or a policy as one line of moderate length.
-func quoted(text string) string {
-	const most = 100
-	if len(text) <= most {
-		return strconv.Quote(text)
-	}
-	end := most
-	for !utf8.RuneStart(text[end]) && end > most-utf8.UTFMax {
-		end--
-	}
-	return strconv.Quote(text[:end]) + "…"
 }

@@ -65,7 +65,7 @@ func FuzzPolicy(f *testing.F) {
 		// Two rules of the five that are right make a policy that often is, too.
 		for _, some := range [][]Rule{p.Rules, p.Rules[:1], p.Rules[1:2], p.Rules[2:3], p.Rules[3:4], {p.Rules[0], p.Rules[3]}, {p.Rules[1], p.Rules[4]}} {
 			p.Rules = some
-			checkPolicy(t, p, visit{person, noon})
+			checkPolicy(t, p, visit{Person: person, At: noon})
 		}
 	})
 }
@@ -117,9 +117,9 @@ func FuzzWhen(f *testing.F) {
 	} {
 		f.Add(when)
 	}
-	v := visit{&verifier.Principal{
+	v := visit{Person: &verifier.Principal{
 		Subject: "s1", Email: "a@x", Groups: []string{"a", "ab", "\xff"}, Claims: map[string]any{"dept": "a,b", "level": 2.5, "l": []any{nil, true}},
-	}, noon}
+	}, At: noon}
 	lists := map[string][]string{"one": {"a"}, "two": {"b", "@one"}}
 	f.Fuzz(func(t *testing.T, when string) {
 		start := time.Now()

@@ -20,6 +20,7 @@ type Mapper struct {
 
 	names                             []name
 	lists                             map[string]int32 // the numbers of lists that rules use
+	denied                            map[string]int32 // those of lists in denials
 	groups, emails, domains, subjects *kind
 	claims                            []*kind // sorted by claim
 	wholeTexts                        bool    // Policy.WholeTexts
@@ -57,12 +58,14 @@ func newMapper(p Policy) *Mapper {
 		match:       cmp.Or(p.Match, MatchFirst),
 		defaultRole: p.DefaultRole,
 		lists:       make(map[string]int32),
-		groups:      newKind(fold, matchPattern),
-		emails:      newKind(foldEmail, matchEmail),
-		domains:     newKind(LowerASCII, matchPattern),
-		subjects:    newKind(same, matchPattern),
+		denied:      make(map[string]int32),
+		groups:      newKind(fold, Lenient, matchPattern),
+		emails:      newKind(foldEmail, lenientEmail, matchEmail),
+		domains:     newKind(LowerASCII, lenientDomain, matchPattern),
+		subjects:    newKind(same, nil, matchPattern),
 		wholeTexts:  p.WholeTexts,
 	}
+	m.emails.unlike, m.domains.unlike = true, true
 	m.people.New = func() any {
 		return &person{
 			has: make([]uint64, (len(m.names)+63)/64), asked: make([]uint64, (len(m.rules)+63)/64),
@@ -107,8 +110,28 @@ func (m *Mapper) first(x *person) Decision {
 	return m.decision(int(best))
 }
 
-// all finds every rule that matches.
+// Matching returns the numbers of the rules that match p at a time, counted from 1, in
+// order, whichever of them decide.
+func (m *Mapper) Matching(p *verifier.Principal, at time.Time) []int {
+	x := m.meet(p, at)
+	defer m.people.Put(x)
+	defer x.forget()
+	m.matching(x)
+	numbers := make([]int, len(x.matched))
+	for n, i := range x.matched {
+		numbers[n] = int(i) + 1
+	}
+	return numbers
+}
+
+// all adds up every rule that matches.
 func (m *Mapper) all(x *person) Decision {
+	m.matching(x)
+	return m.sum(x.matched)
+}
+
+// matching finds every rule that matches.
+func (m *Mapper) matching(x *person) {
 	try := func(numbers []int32) {
 		for _, i := range numbers {
 			if x.untried(i) && m.rules[i].failing(x) == "" {
@@ -121,7 +144,6 @@ func (m *Mapper) all(x *person) Decision {
 		try(m.index.byName(n))
 	}
 	slices.Sort(x.matched)
-	return m.sum(x.matched)
 }
 
 // sum adds up the rules of these numbers, which are in order.

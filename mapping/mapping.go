@@ -26,9 +26,9 @@ type Policy struct {
 	// DefaultRole is the role of whoever no rule grants one or denies; empty:
 	// they are denied.
 	DefaultRole string
-	// IgnoreCase makes the letters A to Z and a to z equal in groups and emails,
-	// for identity providers that write them now so, now otherwise. Letters
-	// beyond ASCII stay different: among them are some that only look alike.
+	// IgnoreCase makes the letters A to Z and a to z equal in groups and emails that
+	// grant something, for identity providers that write them now so, now otherwise.
+	// Letters beyond ASCII stay different: among them are some that only look alike.
 	IgnoreCase bool
 	// WholeTexts takes a text in a claim as one value even if it has commas, for
 	// issuers whose lists are lists; see [Rule.Claims].
@@ -49,7 +49,10 @@ const (
 // Rule grants roles to whoever meets all of its conditions, or denies them.
 //
 // In conditions, names match exactly; one with "*" is a pattern, in which "*"
-// stands for any run of characters. Something that the assertion lacks or holds
+// stands for any run of characters. Names that keep people out match leniently, as
+// [Lenient] has it: the groups, emails, domains and claims of a rule that denies, and
+// NotGroups and NotEmails of one that grants. Those whom a rule that denies excludes
+// are spared, so there names match exactly. Something that the assertion lacks or holds
 // empty is matched by no name and no pattern. An absent condition holds for
 // everybody.
 type Rule struct {

@@ -20,11 +20,36 @@ type kind struct {
 	normal func(string) string
 	// match reports whether a pattern matches a text, both in normal form.
 	match func(pattern, text string) bool
+	// denials are the names of the kind that keep people out, by their lenient form;
+	// nil: there are none. Each of them is a name of the kind itself, too, so that
+	// whoever is granted something by a name is denied by the same one.
+	denials *kind
+	// lenient is the normal form of denials; nil: they are compared like any other.
+	lenient func(string) string
+	// sieve is of the names without "*".
+	sieve sieve
+	// unlike: the lenient form of ASCII may be something else than lower case.
+	unlike bool
 }
 
-func newKind(normal func(string) string, match func(pattern, text string) bool) *kind {
-	return &kind{exact: make(map[string]int32), normal: normal, match: match}
+func newKind(normal, lenient func(string) string, match func(pattern, text string) bool) *kind {
+	return &kind{exact: make(map[string]int32), normal: normal, lenient: lenient, match: match}
 }
+
+// denying returns the kind's denials.
+func (k *kind) denying() *kind {
+	switch {
+	case k.lenient == nil:
+		return k
+	case k.denials == nil:
+		k.denials = newKind(k.lenient, nil, k.match)
+		k.denials.claim, k.denials.joined = k.claim, k.joined
+	}
+	return k.denials
+}
+
+// isOf reports whether k is a kind or its denials.
+func (k *kind) isOf(of *kind) bool { return k == of || k == of.denials }
 
 // empty reports whether rules ask for no name of the kind.
 func (k *kind) empty() bool { return len(k.exact) == 0 && len(k.patterns.numbers) == 0 }
@@ -33,13 +58,23 @@ func (k *kind) empty() bool { return len(k.exact) == 0 && len(k.patterns.numbers
 type name struct {
 	text string // as written
 	kind *kind
-	// lists are the lists that have the name as a member, directly or not.
+	// lists are what else everybody meets who meets the name: the lists that have it as
+	// a member, directly or not, and the denial of the same name.
 	lists []int32
 }
 
 // nameTable numbers all the names of a policy.
 type nameTable struct {
 	names []name
+}
+
+// addDenial returns the number of a text among the denials of a kind.
+func (t *nameTable) addDenial(k *kind, text string) int32 {
+	n := t.add(k.denying(), text)
+	if exact := t.add(k, text); exact != n && !slices.Contains(t.names[exact].lists, n) {
+		t.names[exact].lists = append(t.names[exact].lists, n)
+	}
+	return n
 }
 
 // add returns the number of a text in a kind.
@@ -57,16 +92,30 @@ func (t *nameTable) add(k *kind, text string) int32 {
 		k.patterns.add(normal, n)
 	} else {
 		k.exact[normal] = n
+		k.sieve.add(normal)
 	}
 	return n
 }
 
 // find calls found with every name of the kind that text meets: itself, and the
-// patterns that match it.
+// patterns that match it; and likewise with those of the denials.
 func (k *kind) find(text string, found func(int32)) {
+	hash := sieveHash(text)
+	if k.sieve.mayHave(hash) || len(k.patterns.numbers) > 0 {
+		k.findOwn(text, found)
+	}
+	if d := k.denials; d != nil && (d.sieve.mayHave(hash) || len(d.patterns.numbers) > 0 || k.unlike || !isASCII(text)) {
+		d.findOwn(text, found)
+	}
+}
+
+func (k *kind) findOwn(text string, found func(int32)) {
 	text = k.normal(text)
 	if n, ok := k.exact[text]; ok {
 		found(n)
+	}
+	if len(k.patterns.numbers) == 0 {
+		return
 	}
 	if k.joined && strings.Contains(text, ",") {
 		// A pattern must not reach from one item into the next, unless it is for

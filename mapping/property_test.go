@@ -46,6 +46,7 @@ func drawPolicy(t *rapid.T, policies *rapid.Generator[Policy], visits *rapid.Gen
 		}
 		ref := newReference(policy)
 		for _, number := range useless {
+			ref.exact = policy.Rules[number-1].Deny // of which spelling is no excuse
 			v := visits.Draw(t, "visit")
 			aim(t, policy, policy.Rules[number-1], &v)
 			if len(ref.failing(policy.Rules[number-1], v)) == 0 {
@@ -148,6 +149,10 @@ func TestShadowsAreSound(t *testing.T) {
 	checkCases(t, func(t *rapid.T) {
 		policy, m := drawPolicy(t, policies, visits)
 		shadows := m.Shadows()
+		if len(shadows) == 0 {
+			return
+		}
+		shadows = slices.DeleteFunc(shadows, func(s Shadow) bool { return s.Spelling })
 		if len(shadows) == 0 {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -20,6 +21,8 @@ type reference struct {
 	policy Policy
 	// expressions are what a text in When means; see expressions.
 	expressions map[string]meaning
+	// exact: denials are compared like any other.
+	exact bool
 	// compiled spares compiling the same expression 100,000 times.
 	compiled map[string]*regexp.Regexp
 }
@@ -35,6 +38,8 @@ func newReference(p Policy) *reference {
 type visit struct {
 	Person *verifier.Principal
 	At     time.Time
+	// denies: the expression that is asked about is one of a rule that denies.
+	denies bool
 }
 
 func (r *reference) decide(v visit) Decision {
@@ -95,21 +100,27 @@ func (r *reference) failing(rule Rule, v visit) []string {
 			keys = append(keys, key)
 		}
 	}
-	check("groups", rule.Groups != nil, r.inAny(rule.Groups, v.Person))
+	asks, excludes := r.forms(rule.Deny), r.forms(!rule.Deny)
+	check("groups", rule.Groups != nil, r.inAny(rule.Groups, v.Person, asks))
 	for _, w := range rule.AllGroups {
-		check("all_groups", true, r.in(w, v.Person))
+		check("all_groups", true, r.inAny([]string{w}, v.Person, asks))
 	}
-	check("not_groups", rule.NotGroups != nil, !r.inAny(rule.NotGroups, v.Person))
-	check("emails", rule.Emails != nil, r.isEmail(rule.Emails, v.Person.Email))
-	check("not_emails", rule.NotEmails != nil, !r.isEmail(rule.NotEmails, v.Person.Email))
-	check("domains", rule.Domains != nil, r.isDomain(rule.Domains, v.Person.Email))
-	check("subjects", rule.Subjects != nil, r.matches(rule.Subjects, []string{v.Person.Subject}))
+	check("not_groups", rule.NotGroups != nil, !r.inAny(rule.NotGroups, v.Person, excludes))
+	check("emails", rule.Emails != nil, r.isEmail(rule.Emails, v.Person.Email, asks))
+	check("not_emails", rule.NotEmails != nil, !r.isEmail(rule.NotEmails, v.Person.Email, excludes))
+	check("domains", rule.Domains != nil, r.isDomain(rule.Domains, v.Person.Email, asks))
+	check("subjects", rule.Subjects != nil, r.matches(rule.Subjects, []string{v.Person.Subject}, []form{letters}))
 	for claim, values := range rule.Claims {
-		check("claims", true, r.claimMatches(claim, values, claimOf(v.Person.Claims, claim)))
+		forms := []form{letters}
+		if len(asks) > 1 {
+			forms = append(forms, leniently)
+		}
+		check("claims", true, r.claimMatches(claim, values, claimOf(v.Person.Claims, claim), forms))
 	}
 	check("after", !rule.After.IsZero(), v.At.UnixNano() >= rule.After.UnixNano())
 	check("until", !rule.Until.IsZero(), v.At.UnixNano() < rule.Until.UnixNano())
 	if rule.When != "" {
+		v.denies = rule.Deny
 		holds, err := r.expressions[rule.When](r, v)
 		check("when", true, err == nil && holds || err != nil && rule.Deny)
 	}
@@ -133,58 +144,87 @@ func conditionsOf(rule Rule) []string {
 	return keys
 }
 
-// in reports whether somebody is in a group, a pattern or a list.
-func (r *reference) in(written string, p *verifier.Principal) bool {
-	if list, isList := strings.CutPrefix(written, "@"); isList {
-		return r.inAny(r.policy.Lists[list], p)
+// form makes texts that count as equal the same.
+type form func(string) string
+
+// forms are how names are compared, in one of them at least; denies: as those are
+// that keep people out.
+func (r *reference) forms(denies bool) []form {
+	if denies && !r.exact {
+		return []form{r.fold, leniently}
 	}
-	for _, group := range p.Groups {
-		if group != "" && r.expression(r.fold(written), ".*").MatchString(r.fold(group)) {
+	return []form{r.fold}
+}
+
+// leniently is Lenient, in no clever way for the few characters of the generator.
+func leniently(s string) string {
+	s = strings.NewReplacer("\u212a", "k", "\u0430", "a", "\u0410", "a", "\uff41", "a", "\u200b", "").Replace(s)
+	if !isASCII(s) {
+		s = Lenient(s)
+	}
+	return asciiLower(s)
+}
+
+// in reports whether somebody is in a group, a pattern or a list, by the member(...)
+// of an expression that keeps out those who are, or those who are not.
+func (r *reference) in(written string, v visit, keepsOut bool) bool {
+	return r.inAny([]string{written}, v.Person, r.forms(keepsOut))
+}
+
+func (r *reference) inAny(written []string, p *verifier.Principal, forms []form) bool {
+	for _, w := range written {
+		if list, isList := strings.CutPrefix(w, "@"); isList {
+			if r.inAny(r.policy.Lists[list], p, forms) {
+				return true
+			}
+		} else if r.matches([]string{w}, p.Groups, forms) {
 			return true
 		}
 	}
 	return false
 }
 
-func (r *reference) inAny(written []string, p *verifier.Principal) bool {
-	return slices.ContainsFunc(written, func(w string) bool { return r.in(w, p) })
-}
-
-func (r *reference) isEmail(written []string, email string) bool {
+func (r *reference) isEmail(written []string, email string, forms []form) bool {
 	if !oneAt.MatchString(letters(email)) {
 		return false
 	}
-	normal := func(s string) string {
-		local, domain, _ := strings.Cut(s, "@")
-		return r.fold(local) + "@" + asciiLower(domain)
-	}
-	for _, w := range written {
-		if w == "*" || r.expression(normal(w), "[^@]*").MatchString(normal(email)) {
-			return true
+	for _, f := range forms {
+		normal := func(s string) string {
+			local, domain, _ := strings.Cut(s, "@")
+			return f(local) + "@" + asciiLower(domain)
+		}
+		for _, w := range written {
+			if w == "*" || r.expression(normal(w), "[^@]*").MatchString(normal(email)) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-func (r *reference) isDomain(written []string, email string) bool {
+func (r *reference) isDomain(written []string, email string, forms []form) bool {
 	if !oneAt.MatchString(letters(email)) {
 		return false
 	}
 	_, domain, _ := strings.Cut(email, "@")
-	for _, w := range written {
-		if r.expression(asciiLower(w), ".*").MatchString(asciiLower(domain)) {
-			return true
+	for _, f := range forms {
+		for _, w := range written {
+			if r.expression(asciiLower(f(w)), ".*").MatchString(asciiLower(f(domain))) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
 // matches reports whether a value is among those written.
-func (r *reference) matches(written, values []string) bool {
-	for _, w := range written {
-		for _, value := range values {
-			if value != "" && r.expression(letters(w), ".*").MatchString(letters(value)) {
-				return true
+func (r *reference) matches(written, values []string, forms []form) bool {
+	for _, f := range forms {
+		for _, w := range written {
+			for _, value := range values {
+				if value != "" && r.expression(f(w), ".*").MatchString(f(value)) {
+					return true
+				}
 			}
 		}
 	}
@@ -209,40 +249,42 @@ func claimOf(claims map[string]any, claim string) any {
 }
 
 // claimMatches reports whether a claim has one of the values written.
-func (r *reference) claimMatches(name string, written []string, claim any) bool {
+func (r *reference) claimMatches(name string, written []string, claim any, forms []form) bool {
 	if list, isList := claim.([]any); isList {
 		return slices.ContainsFunc(list, func(item any) bool {
 			_, isList := item.([]any)
 			text, isText := item.(string)
 			if isText && strings.Contains(text, ",") {
-				return r.textMatches(name, written, text, []string{text})
+				return r.textMatches(name, written, text, []string{text}, forms)
 			}
-			return !isList && r.claimMatches(name, written, item)
+			return !isList && r.claimMatches(name, written, item, forms)
 		})
 	}
 	switch v := claim.(type) {
 	case string:
-		return r.textMatches(name, written, v, strings.Split(v, ","))
+		return r.textMatches(name, written, v, strings.Split(v, ","), forms)
 	case bool:
-		return r.matches(written, []string{map[bool]string{true: "true", false: "false"}[v]})
+		return r.matches(written, []string{map[bool]string{true: "true", false: "false"}[v]}, forms)
 	case float64:
-		return v < 9007199254740992 && v > -9007199254740992 && r.matches(written, []string{big.NewFloat(v).Text('f', -1)})
+		return v < 9007199254740992 && v > -9007199254740992 && r.matches(written, []string{big.NewFloat(v).Text('f', -1)}, forms)
 	}
 	return false
 }
 
 // textMatches reports whether a text or, where issuers join lists, one of its
 // items is among those written. No pattern is for a text of several items.
-func (r *reference) textMatches(name string, written []string, text string, items []string) bool {
+func (r *reference) textMatches(name string, written []string, text string, items []string, forms []form) bool {
 	if r.policy.WholeTexts || name == "name" || !strings.Contains(text, ",") {
-		return r.matches(written, []string{text})
+		return r.matches(written, []string{text}, forms)
 	}
 	for _, item := range items {
-		if item != text && r.matches(written, []string{item}) {
+		if item != text && r.matches(written, []string{item}, forms) {
 			return true
 		}
 	}
-	return slices.Contains(written, text) || slices.Contains(written, "*")
+	return slices.ContainsFunc(forms, func(f form) bool {
+		return slices.ContainsFunc(written, func(w string) bool { return f(w) == f(text) || w == "*" })
+	})
 }
 
 // fold is how groups and the local parts of emails are compared.
@@ -292,7 +334,7 @@ var expressions = map[string]meaning{
 		return oneAt.MatchString(v.Person.Email) && strings.HasSuffix(v.Person.Email, "@x"), nil
 	},
 	`domain == "x"`: func(r *reference, v visit) (bool, error) {
-		return r.isDomain([]string{"x"}, v.Person.Email), nil
+		return r.isDomain([]string{"x"}, v.Person.Email, []form{letters}), nil
 	},
 	`"a" in groups`: func(_ *reference, v visit) (bool, error) { return slices.Contains(v.Person.Groups, "a"), nil },
 	`groups.exists(g, g.startsWith("a"))`: func(_ *reference, v visit) (bool, error) {
@@ -305,9 +347,9 @@ var expressions = map[string]meaning{
 	`now < timestamp("2027-01-31T13:00:00Z")`: func(_ *reference, v visit) (bool, error) {
 		return v.At.Before(noon.Add(time.Hour)), nil
 	},
-	`member("@two")`: func(r *reference, v visit) (bool, error) { return r.in("@two", v.Person), nil },
+	`member("@two")`: func(r *reference, v visit) (bool, error) { return r.in("@two", v, v.denies), nil },
 	`member("a*") && !member("b")`: func(r *reference, v visit) (bool, error) {
-		return r.in("a*", v.Person) && !r.in("b", v.Person), nil
+		return r.in("a*", v, v.denies) && !r.in("b", v, !v.denies), nil
 	},
 	`claims.dept == "a"`: func(_ *reference, v visit) (bool, error) {
 		dept, ok := v.Person.Claims["dept"]
@@ -323,10 +365,10 @@ var expressions = map[string]meaning{
 	// What is true whatever the claim is, does not fail.
 	`claims.dept == "a" || member("b")`: func(r *reference, v visit) (bool, error) {
 		dept, ok := v.Person.Claims["dept"]
-		if !ok && !r.in("b", v.Person) {
+		if !ok && !r.in("b", v, v.denies) {
 			return false, errCannotSay
 		}
-		return dept == any("a") || r.in("b", v.Person), nil
+		return dept == any("a") || r.in("b", v, v.denies), nil
 	},
 	`double(claims.level) > 2.0`: func(_ *reference, v visit) (bool, error) {
 		switch level := v.Person.Claims["level"].(type) {
@@ -343,7 +385,7 @@ var expressions = map[string]meaning{
 		if !oneAt.MatchString(v.Person.Email) {
 			return false, errCannotSay
 		}
-		return 12/len(v.Person.Email) < 4, nil
+		return 12/utf8.RuneCountInString(v.Person.Email) < 4, nil
 	},
 	`"admin" in claims && string(claims.admin) == "true"`: func(_ *reference, v visit) (bool, error) {
 		admin, ok := v.Person.Claims["admin"]

@@ -11,6 +11,9 @@ import (
 type Shadow struct {
 	// Rule is the number of the rule, By that of the other; counted from 1.
 	Rule, By int
+	// Spelling: the rule still denies people whose names are written otherwise than in
+	// the rules, and nobody else.
+	Spelling bool
 }
 
 // Shadows returns the rules that one other rule makes useless: an earlier one
@@ -19,19 +22,32 @@ type Shadow struct {
 // together, understanding an expression, or very long, is not found.
 func (m *Mapper) Shadows() []Shadow {
 	var shadows []Shadow
-	s, comparisons := newShadowing(m), 0
+	s, spelt, left := newShadowing(m, false), newShadowing(m, true), maxComparisons
 	for later := range m.rules {
-		for _, i := range s.candidates(later) {
-			if comparisons++; comparisons > maxComparisons {
-				return shadows
-			}
-			if s.makesUseless(int(i), later) {
-				shadows = append(shadows, Shadow{Rule: later + 1, By: int(i) + 1})
-				break
-			}
+		by := s.by(later, &left)
+		spelling := by == 0 && m.rules[later].deny
+		if spelling {
+			by = spelt.by(later, &left)
+		}
+		if by > 0 {
+			shadows = append(shadows, Shadow{Rule: later + 1, By: by, Spelling: spelling})
 		}
 	}
 	return shadows
+}
+
+// by returns the number of a rule that makes rule later useless, 0 if there is none;
+// left is how many comparisons may still be made.
+func (s *shadowing) by(later int, left *int) int {
+	for _, i := range s.candidates(later) {
+		if *left--; *left < 0 {
+			return 0
+		}
+		if s.makesUseless(int(i), later) {
+			return int(i) + 1
+		}
+	}
+	return 0
 }
 
 // maxComparisons bounds Shadows to about a second, for long policies in which
@@ -40,9 +56,13 @@ const maxComparisons = 10_000_000
 
 // checkContradictions refuses rules that exclude whomever they ask for.
 func (c *compiler) checkContradictions() {
-	s := newShadowing(c.m)
+	strict, spelt := newShadowing(c.m, false), newShadowing(c.m, true)
 	for i := range c.m.rules {
 		c.number = i + 1
+		s := strict
+		if c.m.rules[i].deny {
+			s = spelt // that it denies those written otherwise is no reason to write it so
+		}
 		if not, asks := s.contradiction(&c.m.rules[i]); not != "" {
 			c.fail("excludes everybody whom "+asks+" asks for, so the rule never holds: remove one of the two", not)
 		}
@@ -52,14 +72,17 @@ func (c *compiler) checkContradictions() {
 // shadowing compares rules with each other.
 type shadowing struct {
 	m *Mapper
-	// members are the groups and patterns of each list.
+	// members are the groups and patterns of each list and, of each denial, the names
+	// that are written so where they grant.
 	members map[int32][]int32
 	// known is what covering has found out.
 	known map[int32][]int32
+	// spelt: people whose names are written otherwise than in the rules do not count.
+	spelt bool
 }
 
-func newShadowing(m *Mapper) *shadowing {
-	s := &shadowing{m: m, members: make(map[int32][]int32), known: make(map[int32][]int32)}
+func newShadowing(m *Mapper, spelt bool) *shadowing {
+	s := &shadowing{m: m, members: make(map[int32][]int32), known: make(map[int32][]int32), spelt: spelt}
 	for n := range m.names {
 		for _, list := range m.names[n].lists {
 			s.members[list] = append(s.members[list], int32(n))
@@ -93,17 +116,21 @@ func (s *shadowing) covering(n int32) []int32 {
 		return names
 	}
 	k, text := s.m.names[n].kind, s.m.names[n].text
-	if s.m.isList(n) {
+	if s.m.isList(n) || s.spelt && s.members[n] != nil {
 		names = s.coveringAll(s.members[n])
 	} else {
 		names = s.wider(k, text)
 	}
+	emails, domains := s.m.emails, s.m.domains
+	if k == emails.denials || k == domains.denials {
+		emails, domains = emails.denials, domains.denials
+	}
 	switch k {
-	case s.m.emails:
+	case emails:
 		_, domain, _ := strings.Cut(text, "@")
-		names = append(names, s.wider(s.m.domains, cmp.Or(domain, "*"))...)
-	case s.m.domains:
-		names = append(names, s.wider(s.m.emails, "*@"+text)...)
+		names = append(names, s.wider(domains, cmp.Or(domain, "*"))...)
+	case domains:
+		names = append(names, s.wider(emails, "*@"+text)...)
 	}
 	s.known[n] = append(names, n)
 	return s.known[n]
@@ -124,10 +151,18 @@ func (s *shadowing) coveringAll(names []int32) []int32 {
 
 // wider returns the names of a kind that cover a name with this text, and the
 // lists that have them. A pattern that matches another pattern's text matches
-// all that the other does: its "*" stands for what the other's "*" stands for.
+// all that the other does: its "*" stands for what the other's "*" stands for. In a
+// lenient form that is certain of ASCII only, as marks behind a letter may change their
+// order there.
 func (s *shadowing) wider(k *kind, text string) []int32 {
 	var names []int32
+	if k == nil {
+		return names
+	}
 	for n := range s.m.met(k, text) {
+		if s.m.names[n].kind != k && isPattern(text) && !isASCII(text) {
+			continue
+		}
 		names = append(names, n)
 		names = append(names, s.m.names[n].lists...)
 	}
@@ -162,7 +197,7 @@ func (s *shadowing) covers(r, later *rule) bool {
 	}
 	return (r.after.IsZero() || !later.after.Before(r.after)) &&
 		(r.until.IsZero() || !later.until.IsZero() && !later.until.After(r.until)) &&
-		(r.when == nil || r.when == later.when && (r.deny || !later.deny))
+		(r.when == nil || later.when != nil && r.when.text == later.when.text && (r.deny || !later.deny))
 }
 
 // follows reports whether whoever meets the conditions of later meets c.

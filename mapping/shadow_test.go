@@ -171,6 +171,7 @@ func TestShadowsByWhatRulesDo(t *testing.T) {
 	var (
 		first = []Shadow{{Rule: 1, By: 2}}
 		later = []Shadow{{Rule: 2, By: 1}}
+		spelt = []Shadow{{Rule: 2, By: 1, Spelling: true}}
 	)
 	tests := []struct {
 		one, two          Rule
@@ -186,10 +187,13 @@ func TestShadowsByWhatRulesDo(t *testing.T) {
 		{rule("A B", "", "a"), rule("A", "", "a"), later, later},
 		{rule("A", "", "a", "b"), rule("A+", "", "a"), later, nil},
 		{rule("A+", "", "a"), rule("A", "", "a"), later, later},
-		{rule("A", "", "a", "b"), rule("deny", "", "a"), later, nil},
+		{rule("A", "", "a", "b"), rule("deny", "", "a"), spelt, nil},
 		{rule("deny", "", "a", "b"), rule("A", "", "a"), later, later},
 		{rule("A", "", "a"), rule("deny", "", "a", "b"), nil, first},
-		{rule("A+", "", "a"), rule("deny", "", "a"), later, first},
+		{rule("A+", "", "a"), rule("deny", "", "a"), spelt, first},
+		{rule("A", "", "A"), rule("deny", "", "a"), nil, first},
+		{rule("deny", "", "a"), rule("A", "", "A"), later, later},
+		{rule("deny", "", "A*"), rule("A", "", "ab", "Ac"), later, later},
 		{rule("deny", "", "a"), rule("deny", "", "a"), later, later},
 		{rule("deny", "", "a"), rule("deny", "", "a", "b"), nil, first},
 		// A rule that denies matches where its expression fails, another does not.

@@ -26,7 +26,8 @@ import (
 //	now                            timestamp of the request
 //	member("NAME")                 whether the person is in a group, a pattern of
 //	                               groups or an "@list", as in groups = [...];
-//	                               NAME is a literal
+//	                               NAME is a literal. Where it keeps people out, as
+//	                               in !member("NAME"), it is compared as denials are
 //
 // The pattern of matches is a literal, too: it is not for people to choose by
 // what they put into a claim.
@@ -40,6 +41,9 @@ const variables = `claims, domain, email, groups, name, now, subject, member("GR
 // write an identifier with "@".
 const memberships = "@memberships"
 
+// denials are the memberships that keep people out, whose names are compared leniently.
+const denials = "@denials"
+
 var environment = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(
 		cel.Variable("email", cel.StringType),
@@ -50,6 +54,7 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable("now", cel.TimestampType),
 		cel.Variable(memberships, cel.MapType(cel.StringType, cel.BoolType)),
+		cel.Variable(denials, cel.MapType(cel.StringType, cel.BoolType)),
 		cel.Macros(cel.GlobalMacro("member", 1, expandMember)),
 	)
 })
@@ -69,19 +74,23 @@ func literal(e ast.Expr) (string, bool) {
 	return string(s), ok
 }
 
-// expression is a compiled [Rule.When]; rules with the same text share it.
+// expression is a compiled [Rule.When]; rules with the same text share it, but a rule
+// that denies with none that grants.
 type expression struct {
+	text    string
 	program cel.Program
 	members map[string]int32 // the names in member(...)
+	denials map[string]int32 // those that keep people out
 	timed   bool             // it asks for now
 }
 
 // expression compiles the text of a condition; empty text is no condition.
-func (c *compiler) expression(text string) *expression {
+func (c *compiler) expression(text string, denies bool) *expression {
 	if text == "" {
 		return nil
 	}
-	if e, ok := c.expressions[text]; ok {
+	key := meant{text, denies}
+	if e, ok := c.expressions[key]; ok {
 		return e
 	}
 	fail := func(problem string) *expression {
@@ -95,7 +104,12 @@ func (c *compiler) expression(text string) *expression {
 	if err != nil {
 		return fail(err.Error())
 	}
-	compiled, issues := env.Compile(text)
+	parsed, issues := env.Parse(text)
+	if issues.Err() != nil {
+		return fail(issuesInWords(issues, text))
+	}
+	markDenials(parsed.NativeRep().Expr(), denies)
+	compiled, issues := env.Check(parsed)
 	if issues.Err() != nil {
 		return fail(issuesInWords(issues, text))
 	}
@@ -105,10 +119,15 @@ func (c *compiler) expression(text string) *expression {
 	case !t.IsExactType(cel.BoolType):
 		return fail(fmt.Sprintf(`gives a value of type %s: write what is true or false, such as email.startsWith("a")`, t))
 	}
-	e, before := &expression{members: make(map[string]int32)}, len(c.errs)
-	for _, name := range namesOfMembers(compiled.NativeRep().Expr()) {
-		if n, ok := c.groupName(0, name, "when"); ok {
+	e, before := &expression{text: text, members: make(map[string]int32), denials: make(map[string]int32)}, len(c.errs)
+	for _, name := range namesIn(compiled.NativeRep().Expr(), memberships) {
+		if n, ok := c.with(false).groupName(0, name, "when"); ok {
 			e.members[name] = n
+		}
+	}
+	for _, name := range namesIn(compiled.NativeRep().Expr(), denials) {
+		if n, ok := c.with(true).groupName(0, name, "when"); ok {
+			e.denials[name] = n
 		}
 	}
 	if len(c.errs) > before {
@@ -124,17 +143,26 @@ func (c *compiler) expression(text string) *expression {
 		return fail("a constant in it is wrong: " + err.Error() + constantHint(err))
 	}
 	if c.expressions == nil {
-		c.expressions = make(map[string]*expression)
+		c.expressions = make(map[meant]*expression)
 	}
-	c.expressions[text] = e
+	c.expressions[key] = e
 	return e
 }
 
-// namesOfMembers returns the x of every member("x").
-func namesOfMembers(e ast.Expr) []string {
+// meant is an expression's text, and whether its rule denies.
+type meant struct {
+	text   string
+	denies bool
+}
+
+// namesOfMembers returns the x of every member("x") in an expression that is parsed.
+func namesOfMembers(e ast.Expr) []string { return namesIn(e, memberships) }
+
+// namesIn returns the x of every member("x") of one sort.
+func namesIn(e ast.Expr, sort string) []string {
 	var names []string
 	visitCalls(e, func(e ast.Expr, args []ast.Expr) {
-		if e.AsCall().FunctionName() != operators.Index || args[0].Kind() != ast.IdentKind || args[0].AsIdent() != memberships {
+		if e.AsCall().FunctionName() != operators.Index || args[0].Kind() != ast.IdentKind || args[0].AsIdent() != sort {
 			return
 		}
 		if name, ok := literal(args[1]); ok && !slices.Contains(names, name) {
@@ -234,11 +262,17 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	case "now":
 		return a.x.at, true
 	case memberships:
-		in := make(map[string]bool, len(a.e.members))
-		for text, n := range a.e.members {
-			in[text] = a.x.meets(n)
-		}
-		return in, true
+		return a.x.memberships(a.e.members), true
+	case denials:
+		return a.x.memberships(a.e.denials), true
 	}
 	return nil, false
+}
+
+func (x *person) memberships(numbers map[string]int32) map[string]bool {
+	in := make(map[string]bool, len(numbers))
+	for text, n := range numbers {
+		in[text] = x.meets(n)
+	}
+	return in
 }

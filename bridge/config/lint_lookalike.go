@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -121,19 +119,8 @@ func difference(a, b string) string {
 	return "characters that look alike"
 }
 
-// lookalikeLetters are the small letters that cannot be told from Latin ones, or
-// whose capitals cannot.
-var lookalikeLetters = strings.NewReplacer(
-	"а", "a", "в", "b", "с", "c", "ԁ", "d", "е", "e", "һ", "h", "н", "h", "і", "i", "ј", "j", "к", "k", "м", "m", "о", "o",
-	"р", "p", "ѕ", "s", "т", "t", "у", "y", "х", "x", // Cyrillic
-	"α", "a", "β", "b", "ε", "e", "ι", "i", "κ", "k", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "u", "χ", "x", // Greek
-	"ı", "i",
-)
-
 // skeleton maps names that look alike to the same text.
-func skeleton(name string) string {
-	return letters(lookalikeLetters.Replace(strings.ToLower(norm.NFKC.String(name))))
-}
+func skeleton(name string) string { return letters(mapping.Lenient(name)) }
 
 // letters leaves out all but letters and digits. Between two digits, something
 // stays: 1.12 and 11.2 are not alike.

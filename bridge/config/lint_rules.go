@@ -61,6 +61,9 @@ func (l *linter) shadows(a *App) {
 		by := &a.Policy.Rules[s.By-1]
 		at := a.at.key("rule").index(s.Rule)
 		switch {
+		case s.Spelling:
+			l.warn(at, LintShadowedRule, "denies nobody but people whose names are written otherwise, as rule[%d] (%s) has decided already about the rest: "+
+				"put it before that rule, or remove it", s.By, by.Source)
 		case a.Policy.Match == mapping.MatchFirst:
 			l.warn(at, LintShadowedRule, "changes nothing, as rule[%d] (%s) has decided already about everybody whom it matches: "+
 				"put it before that rule, or remove it", s.By, by.Source)

@@ -116,14 +116,18 @@ func newTiming(policy mapping.Policy, at time.Time) timing {
 			continue
 		}
 		r := policy.Rules[i]
-		r.Role, r.Roles, r.Attributes, r.Deny = "x", nil, nil, false
 		r.After, r.Until, r.When = time.Time{}, time.Time{}, ""
+		r.Role, r.Roles, r.Attributes = "x", nil, nil
+		if r.Deny = r.Deny && r.Conditional(); r.Deny { // denials are compared in their own way
+			r.Role = ""
+		}
 		asked.Rules = append(asked.Rules, r)
 		t.moments = append(t.moments, moments)
 	}
 	if t.moments != nil {
 		// They are conditions of a policy that is valid. Were they not, it would
 		// only take longer: then every moment concerns everybody.
+		asked.Rules = append(asked.Rules, mapping.Rule{Role: "x", Subjects: []string{"nobody\x00"}}) // if the others deny
 		t.who, _ = mapping.Compile(asked)
 	}
 	return t
@@ -154,12 +158,8 @@ func (t *timing) of(p *verifier.Principal, at time.Time) []time.Time {
 	if t.who == nil {
 		return slices.Concat(t.moments...)
 	}
-	d := t.who.Map(p, at)
-	if d.Rule == 0 {
-		return nil
-	}
-	moments := slices.Clone(t.moments[d.Rule-1])
-	for _, n := range d.Also {
+	var moments []time.Time
+	for _, n := range t.who.Matching(p, at) {
 		moments = append(moments, t.moments[n-1]...)
 	}
 	return moments

@@ -15,8 +15,10 @@ import (
 type demand struct {
 	needs            []*need
 	emails, subjects *names // nil: whatever
-	// notGroups and notEmails are the rules' own, one for each.
+	// notGroups and notEmails are the rules' own, one for each, as they are written, and
+	// outGroups and outEmails as they are compared.
 	notGroups, notEmails []*names
+	outGroups, outEmails []excluded
 	// guesses are what may make an expression true.
 	guesses []fact
 }
@@ -75,10 +77,10 @@ func (w *demander) write(r *mapping.Rule) *demand {
 		d.emails = met
 	}
 	if n := newNames(expand(w.policy.Lists, r.NotGroups)); n != nil {
-		d.notGroups = append(d.notGroups, n)
+		d.notGroups, d.outGroups = append(d.notGroups, n), append(d.outGroups, newExcluded(n, r))
 	}
 	if n := newNames(apply(emailPattern, r.NotEmails)); n != nil {
-		d.notEmails = append(d.notEmails, n)
+		d.notEmails, d.outEmails = append(d.notEmails, n), append(d.outEmails, newExcluded(n, r))
 	}
 	d.guesses = w.guesses(r.When)
 	return d
@@ -170,14 +172,31 @@ func (n *need) meets(facts []fact) bool {
 func (d *demand) excludes(f fact) bool {
 	switch f.kind {
 	case inGroup:
-		return slices.ContainsFunc(d.notGroups, func(n *names) bool { return n.meets(f.text, glob) })
+		return slices.ContainsFunc(d.outGroups, func(n excluded) bool { return n.meets(f.text, glob) })
 	case isEmail:
 		return d.emails != nil && !d.emails.meets(f.text, globEmail) ||
-			slices.ContainsFunc(d.notEmails, func(n *names) bool { return n.meets(f.text, globEmail) })
+			slices.ContainsFunc(d.outEmails, func(n excluded) bool { return n.meets(f.text, globEmail) })
 	case isSubject:
 		return d.subjects != nil && !d.subjects.meets(f.text, glob)
 	}
 	return false
+}
+
+// excluded are names that a rule excludes. One that grants compares them leniently.
+type excluded struct {
+	names   *names
+	lenient *names
+}
+
+func newExcluded(n *names, r *mapping.Rule) excluded {
+	if r.Deny {
+		return excluded{names: n}
+	}
+	return excluded{n, newNames(apply(mapping.Lenient, n.all()))}
+}
+
+func (e excluded) meets(text string, match func(pattern, text string) bool) bool {
+	return e.names.meets(text, match) || e.lenient != nil && e.lenient.meets(mapping.Lenient(text), match)
 }
 
 // together is the demand of two; ok is false if nobody can meet both.
@@ -186,6 +205,8 @@ func together(a, b *demand) (d *demand, ok bool) {
 		needs:     slices.Concat(a.needs, b.needs),
 		notGroups: slices.Concat(a.notGroups, b.notGroups),
 		notEmails: slices.Concat(a.notEmails, b.notEmails),
+		outGroups: slices.Concat(a.outGroups, b.outGroups),
+		outEmails: slices.Concat(a.outEmails, b.outEmails),
 		guesses:   slices.Concat(a.guesses, b.guesses),
 	}
 	var emails, subjects bool
