@@ -34,7 +34,7 @@ func (x *exchange) address(pr *httputil.ProxyRequest) {
 // strip removes what nobody but the bridge may say.
 func (x *exchange) strip(h http.Header) {
 	x.app.Names.Header(h)
-	if x.app.Paths.AboutPaths() {
+	if x.grant.Public || x.app.Paths.AboutPaths() {
 		strip.Overrides(h, x.app.Paths.AboutMethods(), x.grant.Public)
 	}
 }

@@ -192,6 +192,8 @@ type App struct {
 	Name string
 	// Host is the app's public host name: lower case, without trailing dot or port.
 	Host string
+	// Aliases are its other host names, of the same form.
+	Aliases []string
 	// Upstream is where the app listens, for people; Upstreams are all its addresses.
 	Upstream  *url.URL
 	Upstreams Upstreams
@@ -238,6 +240,17 @@ type App struct {
 	privileged []string
 	// sendsNoRole: the adapter, one of the file's own, tells the app no role.
 	sendsNoRole bool
+}
+
+// Hosts returns the hosts of the app. The first is the canonical one.
+func (a *App) Hosts() []string { return append([]string{a.Host}, a.Aliases...) }
+
+// At returns the app as it is under one of its hosts: assertions must be for that host,
+// unless an audience is written.
+func (a *App) At(host string) *App {
+	at := *a
+	at.Host = host
+	return &at
 }
 
 // AudienceOf returns the "aud" that assertions of i must have for the app.

@@ -105,7 +105,7 @@ func TestExampleIsComplete(t *testing.T) {
 	got := missingKeys("", []map[string]any{{"app": map[string]any{"a": map[string]any{"test": []map[string]any{{"at": 1}}}}}}, reflect.TypeFor[fileTable]())
 	want := []string{
 		"include", "server", "sessions", "issuer", "groups", "adapter",
-		"app.NAME.host", "app.NAME.upstream", "app.NAME.upstreams", "app.NAME.issuer",
+		"app.NAME.host", "app.NAME.hosts", "app.NAME.upstream", "app.NAME.upstreams", "app.NAME.issuer",
 		"app.NAME.issuers", "app.NAME.audience", "app.NAME.adapter",
 		"app.NAME.preserve_host", "app.NAME.timeout", "app.NAME.match", "app.NAME.default_role", "app.NAME.rule",
 		"app.NAME.test.name", "app.NAME.test.issuer", "app.NAME.test.email", "app.NAME.test.subject", "app.NAME.test.groups",

@@ -14,6 +14,9 @@ type Paths struct {
 	Strict bool
 	// EncodedSlash lets %2F pass nevertheless.
 	EncodedSlash bool
+	// CORSPreflight lets preflights of the Fetch standard pass without identity, on every
+	// path that is not denied.
+	CORSPreflight bool
 }
 
 // PathRule names requests by method and path. Exactly one of Path and Prefix is set;

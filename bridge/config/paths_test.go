@@ -27,6 +27,7 @@ func TestPathsAndLimits(t *testing.T) {
 			}}, RequestLimits{MaxConcurrent: 5000}},
 		"unless they are not": {"paths = \"lenient\"\npublic = [{ path = \"/\" }]",
 			Paths{Public: []PathRule{{Methods: []string{"GET"}, Path: "/"}}}, RequestLimits{MaxConcurrent: 5000}},
+		"preflight": {"cors_preflight = true", Paths{CORSPreflight: true}, RequestLimits{MaxConcurrent: 5000}},
 		"deny": {"deny = [{ prefix = \"/\", methods = [\"DELETE\"] }, { path = \"/x\" }]",
 			Paths{Strict: true, Deny: []PathRule{{Methods: []string{"DELETE"}, Prefix: "/"}, {Path: "/x"}}}, RequestLimits{MaxConcurrent: 5000}},
 	} {

@@ -71,6 +71,7 @@ type issuerTable struct {
 
 type appTable struct {
 	Host         string         `toml:"host"`
+	Hosts        []string       `toml:"hosts"`
 	Upstream     string         `toml:"upstream"`
 	Upstreams    []string       `toml:"upstreams"`
 	Issuer       string         `toml:"issuer"`
@@ -97,6 +98,7 @@ type appTable struct {
 	EncodedSlash  bool        `toml:"encoded_slash"`
 	Public        []pathTable `toml:"public"`
 	Deny          []pathTable `toml:"deny"`
+	CORSPreflight bool        `toml:"cors_preflight"`
 	MaxConcurrent int         `toml:"max_concurrent"`
 	MaxBodyBytes  int         `toml:"max_body_bytes"`
 	Rate          string      `toml:"rate"`

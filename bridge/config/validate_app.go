@@ -12,9 +12,11 @@ import (
 
 func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts map[string]place) *App {
 	t, at := e.table, e.at
+	host, aliases := l.validHosts(at, t, hosts)
 	a := &App{
 		Name:         e.name,
-		Host:         l.validHost(at.key("host"), t.Host, hosts),
+		Host:         host,
+		Aliases:      aliases,
 		Streams:      l.validStreams(at, t),
 		Hide:         l.validHidden(at.key("hide"), t.Hide),
 		Paths:        l.validPaths(at, t),
@@ -55,6 +57,25 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	a.Tests = l.validTests(at, t, a, opened.roles)
 	l.checkTimeless(at.key("test"), a)
 	return a
+}
+
+// validHosts returns the hosts of an app, the canonical one first.
+func (l *loader) validHosts(at place, t appTable, hosts map[string]place) (canonical string, aliases []string) {
+	several := at.key("hosts")
+	if !at.doc.has(several.path) {
+		return l.validHost(at.key("host"), t.Host, hosts), nil
+	}
+	if at.doc.has(at.key("host").path) {
+		l.report.add(several, "beside host: keep one of them; the first of hosts is the one that redirects name")
+	}
+	if len(t.Hosts) == 0 {
+		l.report.add(several, `empty: write the names that users open, such as ["grafana.example.com", "metrics.example.com"]`)
+		return "", nil
+	}
+	for i, host := range t.Hosts[1:] {
+		aliases = append(aliases, l.validHost(several.index(i+2), host, hosts))
+	}
+	return l.validHost(several.index(1), t.Hosts[0], hosts), aliases
 }
 
 // validHost returns a host in the form in which requests are compared with it.

@@ -21,7 +21,7 @@ var reservedPrefixes = []string{request.OwnPath, "/.pomerium/"}
 
 // validPaths returns what an app's paths mean by themselves.
 func (l *loader) validPaths(at place, t appTable) Paths {
-	p := Paths{Strict: t.Paths == pathsStrict, EncodedSlash: t.EncodedSlash}
+	p := Paths{Strict: t.Paths == pathsStrict, EncodedSlash: t.EncodedSlash, CORSPreflight: t.CORSPreflight}
 	p.Deny = validPathRules(l.report, at.key("deny"), t.Deny, nil)
 	p.Public = validPathRules(l.report, at.key("public"), t.Public, []string{http.MethodGet})
 	key := at.key("paths")
@@ -133,6 +133,10 @@ func pathProblem(text string, prefix bool) string {
 // checkPublic refuses what would hand everything, or what is the bridge's own, to
 // everybody.
 func (l *loader) checkPublic(r *PathRule) {
+	if r.Prefix == "/" && slices.Equal(r.Methods, []string{http.MethodOptions}) {
+		l.report.add(r.at, "makes the whole app public for OPTIONS: remove it, and write cors_preflight = true in the app, which lets true preflights pass and nothing else")
+		return
+	}
 	if r.Prefix == "/" {
 		l.report.add(r.at.key("prefix"), "makes the whole app public: name what is; an app for everybody needs no bridge in front of it")
 		return

@@ -103,6 +103,18 @@ func open(c *config.Config, a *config.App, d Deps) (*App, error) {
 	return app, nil
 }
 
+// under returns the app as it is under another of its hosts. It shares everything with the
+// app but the host, and whose assertions it accepts: those for that host.
+func (a *App) under(host string, c *config.Config, of *config.App, d Deps) (*App, error) {
+	alias := *a
+	if alias.Host = request.NormalizeHost(host); alias.Host == "" {
+		return nil, fmt.Errorf("host %q is no host name", host)
+	}
+	var err error
+	alias.sources, err = openSources(c, of.At(host), d)
+	return &alias, err
+}
+
 // openSessions prepares what carries the app's sessions, if there are any.
 func (a *App) openSessions(keeper *session.Keeper, guarded []string) {
 	if s, ok := a.adapter.(adapter.SignsOut); ok {

@@ -27,6 +27,7 @@ type PathRules struct {
 	deny, public         []pathRule
 	strict, encodedSlash bool
 	byMethod             bool // a deny rule is about some methods only
+	preflight            bool // preflights need no identity
 }
 
 type pathRule struct {
@@ -38,7 +39,7 @@ type pathRule struct {
 // NewPathRules returns the rules of an app, with those of its adapter.
 func NewPathRules(a *config.App) PathRules {
 	p := &a.Paths
-	rules := PathRules{strict: p.Strict, encodedSlash: p.EncodedSlash}
+	rules := PathRules{strict: p.Strict, encodedSlash: p.EncodedSlash, preflight: p.CORSPreflight}
 	for i := range p.Public {
 		r := &p.Public[i]
 		rules.public = append(rules.public, pathRule{r.Methods, r.Path, r.Prefix, r})
@@ -176,8 +177,10 @@ func (a *App) admit(r *Request) (public bool, ref *Refusal) {
 		verdict = a.Paths.destination(r.In.Header)
 	}
 	switch verdict {
-	case PathOrdinary, PathPublic:
-		return verdict == PathPublic, nil
+	case PathOrdinary:
+		return a.Paths.preflight && request.IsPreflight(r.In), nil
+	case PathPublic:
+		return true, nil
 	case PathDenied:
 		return false, &Refusal{Reason: ReasonPathDenied}
 	default:

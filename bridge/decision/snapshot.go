@@ -82,6 +82,14 @@ func Build(c *config.Config, d Deps) (*Snapshot, error) {
 			continue
 		}
 		s.apps[app.Host] = app
+		for _, host := range a.Aliases {
+			alias, err := app.under(host, c, a, d)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: app.%s: %w", a.Source, a.Name, err))
+				continue
+			}
+			s.apps[alias.Host] = alias
+		}
 		if p, ok := a.Adapter.(adapter.Publisher); ok {
 			s.published[app.Name] = p.Public()
 		}

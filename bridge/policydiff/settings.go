@@ -25,7 +25,7 @@ func settingsOf(oldConfig, newConfig *config.Config, o, n *config.App) []Setting
 	}
 	settings := []Setting{
 		{"name", o.Name, n.Name},
-		{"host", o.Host, n.Host},
+		{"host", strings.Join(o.Hosts(), ", "), strings.Join(n.Hosts(), ", ")},
 		{"preserve_host", strconv.FormatBool(o.PreserveHost), strconv.FormatBool(n.PreserveHost)},
 		{"timeout", o.Timeout.String(), n.Timeout.String()},
 		{"audience", o.Audience, n.Audience},

@@ -75,6 +75,10 @@ func explainPath(a *config.App, method, target string) PathAnswer {
 		e.Summary = what + " is denied to everybody"
 	case decision.PathOrdinary:
 		e.Answer = "identity"
+		if method == http.MethodOptions && a.Paths.CORSPreflight {
+			e.Summary = what + " takes identity, unless it is a CORS preflight of a browser (cors_preflight): then everybody gets the app's answer"
+			return e
+		}
 		e.Summary = what + " takes identity: the rules decide about the person"
 	default:
 		e.Summary = what + " is refused: servers read this path in different ways"
