@@ -22,7 +22,7 @@ func TestHosts(t *testing.T) {
 func TestHostsProblems(t *testing.T) {
 	for hosts, want := range map[string]string{
 		`[]`:                                 `app.grafana.hosts: empty: write the names that users open`,
-		`["a.example.com", "A.example.com"]`: `"A.example.com" is also the host of app.grafana.hosts[`,
+		`["a.example.com", "A.example.com"]`: `"a.example.com" is also the host of app.grafana.hosts[2]`,
 		`["a.example.com", "https://b.example.com"]`: `app.grafana.hosts[2]: this is a URL: write the host alone, "b.example.com"`,
 	} {
 		text := deleteLine(strings.Replace(minimal, "[app.grafana]\n", "[app.grafana]\nhosts = "+hosts+"\n", 1), "host ")
