@@ -138,6 +138,13 @@ type AttributeUser interface {
 	Attributes() []string
 }
 
+// Identifier is an [Adapter] that says by what its app tells people apart.
+type Identifier interface {
+	// Told returns all that the app is told of people, and where it comes from. From it,
+	// [KnownBy] finds out what the app can know people by.
+	Told() []Told
+}
+
 // Omitter is an [Adapter] that can say why it sends less than it could.
 type Omitter interface {
 	// Omitted returns the headers that Adapt leaves out for in, with the reason.

@@ -92,6 +92,9 @@ func rest(p *config.Preset) map[string]any {
 	if p.Privileged != nil {
 		options["privileged"] = anys(p.Privileged)
 	}
+	if p.KnownBy != nil {
+		options["known_by"] = anys(p.KnownBy)
+	}
 	return options
 }
 

@@ -193,6 +193,8 @@ type opened struct {
 	sessionCookies []string
 	// deny are the requests that the adapter closes to everybody.
 	deny []PathRule
+	// knownBy are the fields by which the app knows people.
+	knownBy []string
 	// sendsNoRole: the adapter is the file's own and tells the app no role. oneRole:
 	// it is none's own, and not opened because the rules may grant several.
 	sendsNoRole, oneRole bool
@@ -217,13 +219,17 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 	if err != nil && problems == nil {
 		c.report.add(user, "opening adapter %q: %v", name, err)
 	}
+	var knownBy []string
+	if i, ok := a.(adapter.Identifier); ok {
+		knownBy, problems = adapter.KnownBy(common.KnownBy, i.Told())
+	}
 	others := withOneRole(stack, options, env, problems)
 	for _, problem := range append(slices.Clip(others), sessionCookieProblems(common.SessionCookies)...) {
 		c.optionProblem(stack, problem, user)
 	}
 	described, describes := options.(adapter.Describer)
 	return opened{
-		adapter: a, roles: common.Roles, privileged: common.Privileged, sessionCookies: common.SessionCookies,
+		adapter: a, roles: common.Roles, privileged: common.Privileged, sessionCookies: common.SessionCookies, knownBy: knownBy,
 		sendsNoRole: describes && !stack[len(stack)-1].preset &&
 			!slices.ContainsFunc(described.Sends(), func(s adapter.Sent) bool { return s.Role }),
 		oneRole: len(others) < len(problems),

@@ -34,6 +34,8 @@ type Preset struct {
 	// Privileged are those that lint warns about giving away; nil: it goes by
 	// their names.
 	Privileged []string
+	// KnownBy are the fields by which the app knows people; nil: all that can be such.
+	KnownBy []string
 	// Versions are those of the app that it is for, Sources the addresses of what
 	// it was checked against, Warnings what can go wrong.
 	Versions string
@@ -154,6 +156,7 @@ func (c *catalog) preset(stack []*layer, env adapter.Env) Preset {
 		Setup:       common.Setup,
 		Roles:       common.Roles,
 		Privileged:  common.Privileged,
+		KnownBy:     common.KnownBy,
 		Versions:    common.Versions,
 		Sources:     common.Sources,
 		Warnings:    common.Warnings,

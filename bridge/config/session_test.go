@@ -29,7 +29,7 @@ func TestSessionSecrets(t *testing.T) {
 		name, options string
 		want          []string
 	}{
-		{"good", "kind = \"session\"\ncodec = \"flask\"\nsecrets = [{ file = \"long\" }, { file = \"other\" }]\nfields = { user = { from = \"email\" } }", nil},
+		{"good", "kind = \"session\"\ncodec = \"flask\"\nsecrets = [{ file = \"long\" }, { file = \"other\" }]\nfields = { user = { from = \"email\", required = true } }", nil},
 		{"a short one", "extends = \"flask\"\nsecrets = [{ file = \"long\" },\n{ file = \"short\" }]", []string{
 			"config.toml:12: adapter.notes.secrets[2]: shorter than 32 bytes, so it could be guessed by anybody who has a cookie; give the app a longer one",
 		}},
@@ -81,7 +81,7 @@ secrets = [{ file = "notes.secret" }]
 [adapter.notes.lookup]
 dsn = { file = "notes.dsn" }
 query = "SELECT id FROM users WHERE employee_id = $1"
-by = { claim = "employee_id" }
+by = { claim = "employee_id", unique = true }
 match = ""
 `))
 	if err != nil {

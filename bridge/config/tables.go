@@ -129,6 +129,7 @@ type optionsTable struct {
 	Setup       string   `toml:"setup"`
 	Roles       []string `toml:"roles"`
 	Privileged  []string `toml:"privileged"`
+	KnownBy     []string `toml:"known_by"`
 
 	// What people should know before they put the app behind the bridge.
 	Versions       string   `toml:"versions"`

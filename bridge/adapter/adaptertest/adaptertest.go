@@ -24,6 +24,12 @@ type Options struct {
 	Role string
 	// OtherRole is another one; empty: Role with "-2" behind it.
 	OtherRole string
+	// KnownBy names the headers, cookies or parts by which the app knows people. An empty
+	// list, which is not nil, says that it is not told who somebody is. nil: what
+	// [adapter.KnownBy] says of an [adapter.Identifier], and of others all that is sent.
+	KnownBy []string
+	// Unique names the claims that the adapter takes for one person's alone.
+	Unique []string
 	// Split reads the value of the header called name as the app does, if the
 	// app takes it for a list: the items, in the words of the person's groups,
 	// claims and roles. Of a header that is set several times, it gets the values
@@ -76,6 +82,8 @@ var checks = []check{
 	{"HostileText", hostileText},
 	{"ListItems", listItems},
 	{"EmptyFields", emptyFields},
+	{"TwoPeopleNeverBecomeOne", twoPeopleNeverBecomeOne},
+	{"NobodyArrivesNameless", nobodyArrivesNameless},
 	{"InputUnchanged", inputUnchanged},
 	{"Deterministic", deterministic},
 	{"Parallel", parallel},

@@ -78,7 +78,7 @@ func (repeating) Adapt(_ context.Context, in adapter.Input) (adapter.Output, err
 }
 
 func TestRepeatingAdapterPasses(t *testing.T) {
-	Run(t, func(testing.TB) adapter.Adapter { return repeating{} }, Options{})
+	Run(t, func(testing.TB) adapter.Adapter { return repeating{} }, Options{KnownBy: []string{}})
 }
 
 // careless forgets the comma.
@@ -219,6 +219,26 @@ func TestFaultyAdaptersFail(t *testing.T) {
 			h["X-Groups"] = []string{strings.ReplaceAll(strings.ReplaceAll(joined, ",", "_"), ";", ",")}
 		}), "ListItems"},
 		{"sends empty headers", changing(func(in adapter.Input, h http.Header) { h.Set("X-Groups", strings.Join(in.Principal.Groups, "")) }), "EmptyFields"},
+		{"knows people by what they are called", func() adapter.Adapter {
+			return faulty{adapt: func(in adapter.Input, _ adapter.Output, _ error) (adapter.Output, error) {
+				return adapter.Output{Header: http.Header{"X-User": {in.Principal.Name}}}, nil
+			}}
+		}, "TwoPeopleNeverBecomeOne"},
+		{"knows people by half of their address", changing(func(in adapter.Input, h http.Header) {
+			local, _, _ := strings.Cut(in.Principal.Email, "@")
+			h.Set("X-User", local)
+		}), "TwoPeopleNeverBecomeOne"},
+		{"drops what tells people apart", changing(func(in adapter.Input, h http.Header) {
+			h.Set("X-User", strings.ReplaceAll(in.Principal.Email, "+", ""))
+		}), "TwoPeopleNeverBecomeOne"},
+		{"sends people without a name", func() adapter.Adapter {
+			return faulty{adapt: func(in adapter.Input, _ adapter.Output, err error) (adapter.Output, error) {
+				if in.Principal.Email == "" {
+					return adapter.Output{}, nil
+				}
+				return adapter.Output{Header: http.Header{"X-User": {in.Principal.Email}}}, err
+			}}
+		}, "NobodyArrivesNameless"},
 		{"sorts the groups in place", changing(func(in adapter.Input, _ http.Header) { slices.Sort(in.Principal.Groups) }), "InputUnchanged"},
 		{"changes the claims", changing(func(in adapter.Input, _ http.Header) { delete(in.Principal.Claims, "department") }), "InputUnchanged"},
 		{"changes the request", changing(func(in adapter.Input, _ http.Header) { in.Request.Header.Del("Remote-User") }), "InputUnchanged"},

@@ -45,6 +45,9 @@ func (s session) options() string {
 	return options
 }
 
+// lookedUp begins the line that says by what the app's database is asked.
+const lookedUp = "  by "
+
 // holding is an adapter of kind session, of which every request begins one. What
 // only the app's database knows is not in it.
 type holding struct{ adapter.SessionReader }
@@ -63,6 +66,7 @@ func (h holding) Adapt(ctx context.Context, in adapter.Input) (adapter.Output, e
 	if err != nil {
 		return adapter.Output{}, err
 	}
+	lines = append(lines, lookedUp+in.Principal.Email)
 	return adapter.Output{Header: http.Header{sessionHeader: {strings.Join(lines, "\u00b6")}}}, nil
 }
 
@@ -71,6 +75,7 @@ func (p preset) openSession(header, value string) (string, bool) {
 	if p.Kind != "session" || header != sessionHeader {
 		return "", false
 	}
+	value, _, _ = strings.Cut(value, "\u00b6"+lookedUp)
 	return strings.ReplaceAll(value, "\u00b6", "\n    "), true
 }
 
@@ -80,6 +85,7 @@ func (p preset) readSession(header, value string) ([]adaptertest.Part, bool) {
 		return nil, false
 	}
 	var all []adaptertest.Part
+	value, by, _ := strings.Cut(value, "\u00b6"+lookedUp)
 	for line := range strings.SplitSeq(value, "\u00b6") {
 		field, is := strings.CutPrefix(line, "  field ")
 		if !is {
@@ -87,7 +93,7 @@ func (p preset) readSession(header, value string) ([]adaptertest.Part, bool) {
 		}
 		name, text, _ := strings.Cut(field, ": ")
 		if strings.Contains(text, "(column ") { // not the person's
-			all = append(all, adaptertest.Part{Name: name, Values: []string{text}})
+			all = append(all, adaptertest.Part{Name: name, Values: []string{text + " of " + by}})
 			continue
 		}
 		var v any

@@ -204,7 +204,7 @@ func TestPresets(t *testing.T) {
 				split = table.split
 			}
 			adaptertest.Run(t, func(tb testing.TB) adapter.Adapter { return open(tb, p) },
-				adaptertest.Options{Role: table.role(), Split: split, Read: table.read})
+				adaptertest.Options{Role: table.role(), Split: split, Read: table.read, KnownBy: p.KnownBy})
 		})
 	}
 }
@@ -212,6 +212,9 @@ func TestPresets(t *testing.T) {
 // TestPresetFacts: what a preset was checked against can be opened.
 func TestPresetFacts(t *testing.T) {
 	for _, p := range allPresets(t) {
+		if p.KnownBy == nil {
+			t.Errorf("%s: known_by is missing: say which fields tell the app who somebody is", p.Name)
+		}
 		for _, source := range p.Sources {
 			if u, err := url.Parse(source); err != nil || u.Scheme != "https" || u.Host == "" {
 				t.Errorf("%s: source %q is no https address", p.Name, source)

@@ -1,6 +1,10 @@
 package headers
 
 import (
+	"maps"
+	"slices"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
@@ -35,4 +39,20 @@ func (o *Options) checkLogout(fail value.Fail) {
 		return
 	}
 	o.Logout.Check(fail)
+}
+
+// told lists the headers, for [adapter.Identifier].
+func (o *Options) told() []adapter.Told {
+	omitted := make(map[string]bool, len(o.Omit))
+	for _, name := range o.Omit {
+		omitted[adapter.FoldName(name)] = true
+	}
+	var all []adapter.Told
+	for _, name := range slices.Sorted(maps.Keys(o.Header)) {
+		h := o.Header[name]
+		told := h.from(o).Told(name, "header."+name)
+		told.Unique, told.Required, told.Omitted = h.Unique, h.Required, omitted[adapter.FoldName(name)]
+		all = append(all, told)
+	}
+	return all
 }

@@ -77,6 +77,9 @@ type Header struct {
 	Encode string `toml:"encode"`
 	// Required refuses people for whom the header would be empty.
 	Required bool `toml:"required"`
+	// Unique says that no two people have the same value, and that nobody can change
+	// theirs. It is for whoever knows so of a claim, an attribute or a name.
+	Unique bool `toml:"unique"`
 	// Default is sent where the header would be empty, to apps that take a
 	// missing one for "as before". Without it, the header is left out.
 	Default string `toml:"default"`

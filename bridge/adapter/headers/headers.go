@@ -91,12 +91,14 @@ type headersAdapter struct {
 	logout  adapter.Logout
 	// attributes are those of the decision that are sent.
 	attributes []string
+	told       []adapter.Told
 }
 
 var (
 	_ adapter.Adapter       = (*headersAdapter)(nil)
 	_ adapter.AttributeUser = (*headersAdapter)(nil)
 	_ adapter.Omitter       = (*headersAdapter)(nil)
+	_ adapter.Identifier    = (*headersAdapter)(nil)
 	_ adapter.SignsOut      = (*headersAdapter)(nil)
 )
 
@@ -121,6 +123,7 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	if len(o.Header) > 0 && len(sent) == 0 && errs == nil {
 		fail("omit", "leaves no header, so the app would be told nothing; keep one of them")
 	}
+	a.told = o.told()
 	o.checkLogout(fail)
 	value.Strip(&a.owned, o.Strip, o.StripCookies, value.NotAbove(sent, env), fail)
 	value.StripQuery(&a.owned, o.StripQuery, fail)
@@ -200,6 +203,9 @@ func (a *headersAdapter) Owns() adapter.Owned { return a.owned }
 
 // Attributes lists the attributes of decisions that are sent.
 func (a *headersAdapter) Attributes() []string { return a.attributes }
+
+// Told lists the headers.
+func (a *headersAdapter) Told() []adapter.Told { return a.told }
 
 // Adapt returns the headers that have something to say.
 func (a *headersAdapter) Adapt(_ context.Context, in adapter.Input) (adapter.Output, error) {

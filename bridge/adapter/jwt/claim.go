@@ -59,4 +59,5 @@ func (o *Options) openClaims(a *jwtAdapter, env adapter.Env, fail value.Fail) {
 		c.Add(key, name, &claim)
 	}
 	a.claims, a.attributes = c.Document(), c.Attributes()
+	a.told = document.Told("claims", claims, o.Omit, nil)
 }

@@ -128,6 +128,7 @@ type jwtAdapter struct {
 	secret     [sha256.Size]byte // its hash; zero: keys sign, or none
 	public     map[string]http.Handler
 	attributes []string
+	told       []adapter.Told
 }
 
 var (
@@ -136,6 +137,7 @@ var (
 	_ adapter.KeyOwner      = (*jwtAdapter)(nil)
 	_ adapter.Publisher     = (*jwtAdapter)(nil)
 	_ adapter.SecretSharer  = (*jwtAdapter)(nil)
+	_ adapter.Identifier    = (*jwtAdapter)(nil)
 )
 
 // Open checks the options and returns the adapter.
@@ -231,6 +233,9 @@ func (a *jwtAdapter) Owns() adapter.Owned { return a.owned }
 
 // Attributes lists the attributes of decisions that are sent.
 func (a *jwtAdapter) Attributes() []string { return a.attributes }
+
+// Told lists the claims.
+func (a *jwtAdapter) Told() []adapter.Told { return a.told }
 
 // PublicKeys returns the keys that sign or may sign.
 func (a *jwtAdapter) PublicKeys() []crypto.PublicKey { return a.keys }

@@ -38,6 +38,9 @@ type Field struct {
 	// Required refuses people for whom the field would be empty. Otherwise it is
 	// left out.
 	Required bool `toml:"required"`
+	// Unique says that no two people have the same value, and that nobody can change
+	// theirs. It is for whoever knows so of a claim, an attribute or a name.
+	Unique bool `toml:"unique"`
 	// Unsendable says what becomes of a value that cannot be written without
 	// changing what it means: "refuse" the person (default), or "omit" the field,
 	// or of a list the item.
@@ -109,7 +112,7 @@ func (f *Field) source() *value.Source {
 func (f *Field) words() *value.Words {
 	return &value.Words{
 		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow,
-		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix,
+		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix, Unique: f.Unique,
 	}
 }
 

@@ -37,7 +37,6 @@ import (
 // Options are the kind's options in a preset or under [adapter.NAME].
 type Options struct {
 	carry.Options
-
 	// Cookies are the names of the cookies that make the app's session; the first is
 	// the session itself.
 	Cookies []string `toml:"cookies"`
@@ -115,6 +114,7 @@ type loginAdapter struct {
 	accounts   *adapter.Accounts // nil: none, or opened to look at
 	owned      adapter.Owned
 	attributes []string
+	told       []adapter.Told
 	plan       adapter.SessionPlan
 	logout     adapter.Logout
 }
@@ -124,6 +124,7 @@ var (
 	_ adapter.SessionSecrets = (*loginAdapter)(nil)
 	_ adapter.AttributeUser  = (*loginAdapter)(nil)
 	_ adapter.SignsOut       = (*loginAdapter)(nil)
+	_ adapter.Identifier     = (*loginAdapter)(nil)
 )
 
 // Open checks the options and returns the adapter.
@@ -241,6 +242,7 @@ func (o *Options) openFields(a *loginAdapter, env adapter.Env, fail value.Fail) 
 			}
 		}
 	}
+	a.told = o.told()
 	switch uses := o.uses(func(f *Field) bool { return f.CSRF }); {
 	case len(o.Header)+len(o.Form)+len(o.JSON) == 0:
 		fail("header", `nothing is sent, so nobody is signed in; write one such as header.X-Webauth-User = { from = "email", required = true }, or form or json`)
@@ -323,6 +325,9 @@ func (a *loginAdapter) Owns() adapter.Owned { return a.owned }
 
 // Attributes lists the attributes of decisions that are sent.
 func (a *loginAdapter) Attributes() []string { return a.attributes }
+
+// Told lists the fields.
+func (a *loginAdapter) Told() []adapter.Told { return a.told }
 
 // Logout returns how people sign out of the app.
 func (a *loginAdapter) Logout() adapter.Logout { return a.logout }

@@ -42,6 +42,20 @@ func (o *Options) uses(is func(*Field) bool) bool {
 	return false
 }
 
+// told lists the fields, for [adapter.Identifier].
+func (o *Options) told() []adapter.Told {
+	var all []adapter.Told
+	for _, t := range o.tables() {
+		for _, name := range slices.Sorted(maps.Keys(t.fields)) {
+			f := t.fields[name]
+			told := f.source().Told(name, t.key+"."+name)
+			told.Unique, told.Required, told.Omitted = f.Unique, f.Required || f.Credential != "", slices.Contains(o.Omit, name)
+			all = append(all, told)
+		}
+	}
+	return all
+}
+
 // plain are headers of requests that say nothing of a person. With a constant they
 // are not owned: the app's own pages send them too.
 var plain = map[string]bool{"accept": true, "x-requested-with": true}

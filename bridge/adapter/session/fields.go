@@ -29,6 +29,7 @@ func (o *Options) openFields(a *sessionAdapter, f *format, secrets []string, env
 		a.names = append(a.names, name)
 	}
 	a.fields, a.attributes = c.Document(), c.Attributes()
+	a.told = document.Told("fields", o.Fields, o.Omit, &o.Lookup.By)
 }
 
 // written are the names of the fields that are written, in order.

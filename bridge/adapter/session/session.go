@@ -49,7 +49,6 @@ import (
 // Options are the kind's options in a preset or under [adapter.NAME].
 type Options struct {
 	carry.Options
-
 	// Codec is the format of the app's sessions: one of [Codecs].
 	Codec string `toml:"codec"`
 	// Cookie is the name of the session's cookie; empty: the framework's default.
@@ -103,12 +102,14 @@ type sessionAdapter struct {
 	summary string
 
 	attributes []string
+	told       []adapter.Told
 }
 
 var (
 	_ adapter.SessionReader = (*sessionAdapter)(nil)
 	_ adapter.AttributeUser = (*sessionAdapter)(nil)
 	_ adapter.SignsOut      = (*sessionAdapter)(nil)
+	_ adapter.Identifier    = (*sessionAdapter)(nil)
 	_ adapter.SessionEnder  = (*storedAdapter)(nil)
 )
 
@@ -190,6 +191,9 @@ func (a *sessionAdapter) Owns() adapter.Owned { return a.owned }
 
 // Attributes lists the attributes of decisions that are sent.
 func (a *sessionAdapter) Attributes() []string { return a.attributes }
+
+// Told lists the fields.
+func (a *sessionAdapter) Told() []adapter.Told { return a.told }
 
 // Logout returns how people sign out of the app.
 func (a *sessionAdapter) Logout() adapter.Logout { return a.logout }

@@ -150,6 +150,7 @@ type ssoAdapter struct {
 	secret     [sha256.Size]byte // its hash; zero: opened to look at
 	owned      adapter.Owned
 	attributes []string
+	told       []adapter.Told
 }
 
 var (
@@ -157,6 +158,7 @@ var (
 	_ adapter.AttributeUser = (*ssoAdapter)(nil)
 	_ adapter.SignIn        = (*ssoAdapter)(nil)
 	_ adapter.SecretSharer  = (*ssoAdapter)(nil)
+	_ adapter.Identifier    = (*ssoAdapter)(nil)
 )
 
 // Open checks the options and returns the adapter.
@@ -266,11 +268,15 @@ func (o *Options) openFields(a *ssoAdapter, p *protocol, env adapter.Env, fail v
 			fail("fields."+name, "%s", problem)
 			continue
 		}
+		options := fields[name]
+		options.Required = options.Required || name == p.subject || slices.Contains(p.required, name)
+		told := options.source().Told(name, "fields."+name)
+		told.Unique, told.Required, told.Omitted = options.Unique, options.Required, slices.Contains(o.Omit, name)
+		told.Always = name == p.subject
+		a.told = append(a.told, told)
 		if slices.Contains(o.Omit, name) {
 			continue
 		}
-		options := fields[name]
-		options.Required = options.Required || name == p.subject || slices.Contains(p.required, name)
 		a.fields = append(a.fields, o.field(p, name, &options, env, fail))
 		if options.Attribute != "" {
 			a.attributes = append(a.attributes, options.Attribute)
@@ -286,6 +292,9 @@ func (a *ssoAdapter) Owns() adapter.Owned { return a.owned }
 
 // Attributes lists the attributes of decisions that are sent.
 func (a *ssoAdapter) Attributes() []string { return a.attributes }
+
+// Told lists the fields.
+func (a *ssoAdapter) Told() []adapter.Told { return a.told }
 
 // SignInPath is where the app sends browsers.
 func (a *ssoAdapter) SignInPath() string { return a.path }

@@ -1,6 +1,11 @@
 package document
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
@@ -34,6 +39,9 @@ type Field struct {
 	// Required refuses people for whom the field would be empty. Otherwise it is
 	// left out, and of a list the app gets [].
 	Required bool `toml:"required"`
+	// Unique says that no two people have the same value, and that nobody can change
+	// theirs. It is for whoever knows so of a claim, an attribute or a name.
+	Unique bool `toml:"unique"`
 	// Unsendable says what becomes of a value that cannot be written without
 	// changing what it means: "refuse" the person (default), or "omit" the field,
 	// or of a list the item.
@@ -94,7 +102,7 @@ func (f *Field) uses(from string) bool {
 
 // plain reports whether the field says nothing but what it holds.
 func (f *Field) plain() bool {
-	return f.Type == "" && !f.Required && f.wordless()
+	return f.Type == "" && !f.Required && !f.Unique && f.wordless()
 }
 
 // wordless reports whether the field sends what it holds as it is.
@@ -107,6 +115,37 @@ func (f *Field) wordless() bool {
 func (f *Field) words() *value.Words {
 	return &value.Words{
 		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow,
-		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix,
+		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix, Unique: f.Unique,
 	}
+}
+
+// Told lists the fields, for [adapter.Identifier]. key is the option that has them. Of what is
+// looked up, by says whose it is.
+func Told(key string, fields map[string]Field, omit []string, by *Field) []adapter.Told {
+	var all []adapter.Told
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		f := fields[name]
+		all = append(all, f.told(name, key+"."+name, slices.Contains(omit, name), false, by)...)
+	}
+	return all
+}
+
+func (f *Field) told(name, key string, omitted, required bool, by *Field) []adapter.Told {
+	var all []adapter.Told
+	for _, inner := range slices.Sorted(maps.Keys(f.Object)) {
+		of := f.Object[inner]
+		all = append(all, of.told(name, key+".object."+inner, omitted, false, by)...)
+	}
+	for i := range f.List { // of which none may be empty
+		all = append(all, f.List[i].told(name, fmt.Sprintf("%s.list[%d]", key, i+1), omitted, true, by)...)
+	}
+	if f.Object != nil || f.List != nil {
+		return all
+	}
+	t, unique := f.Source().Told(name, key), f.Unique
+	if f.Lookup != "" && by != nil {
+		t, unique = by.Source().Told(name, "lookup.by"), by.Unique
+	}
+	t.Unique, t.Required, t.Omitted = unique, f.Required || required, omitted
+	return []adapter.Told{t}
 }

@@ -31,7 +31,7 @@ func (c *Compiler) lookup(key string, f *Field) appender {
 		c.rules.Fail(key+".lookup", "is not for this kind")
 		return nothing
 	}
-	if !f.wordless() {
+	if !f.wordless() || f.Unique {
 		c.rules.Fail(key, "beside lookup, only as, type and required have an effect; let the query say the rest")
 	}
 	switch f.Type {

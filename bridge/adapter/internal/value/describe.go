@@ -50,6 +50,7 @@ func (w *Words) Describe(s *Source) []string {
 	add(w.MaxLength > 0, "at most %d characters", w.MaxLength)
 	add(len(w.Forbid) > 0, "never %s", strings.Join(w.Forbid, " or "))
 	add(w.Prefix != "", "behind %q", w.Prefix)
+	add(w.Unique, "one person's alone")
 	return how
 }
 

@@ -126,6 +126,15 @@ func (s *Source) Given() int {
 	return n
 }
 
+// Told says of the field called name, whose option is key, what it is told from.
+func (s *Source) Told(name, key string) adapter.Told {
+	t := adapter.Told{Name: name, Key: key, Source: s.Kind(), Of: s.Claim + s.Attribute, List: s.List}
+	if !s.Known() {
+		t.Source = ""
+	}
+	return t
+}
+
 // Known reports whether there is exactly one source, and such a source.
 func (s *Source) Known() bool {
 	return s.Given() == 1 && (s.From == "" || slices.Contains(Sources, s.From) || slices.Contains(s.OwnFrom, s.From))

@@ -104,6 +104,8 @@ type Words struct {
 	Forbid []string
 	// Prefix stands before each value.
 	Prefix string
+	// Unique says that no two people have the same value.
+	Unique bool
 }
 
 // Shape compiles the words for what src says; nil: as it is.
