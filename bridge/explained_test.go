@@ -18,6 +18,7 @@ import (
 // upstream.
 const explainConfig = `
 [issuer.pomerium]
+list_claims = ["clearance", "a.b"]
 public_key_file = "key.pem"
 
 [app.search]

@@ -64,7 +64,7 @@ func (b *Bridge) signOut(w http.ResponseWriter, x *exchange) {
 			slog.String("app", app.Name), slog.String("subject", p.Subject), slog.Any("error", err))
 	}
 	b.endSessionOf(who)
-	in := adapter.Input{Principal: p, Decision: app.Rules(who.Issuer).Map(p, x.At), Request: r, Time: x.At}
+	in := adapter.Input{Principal: p, Decision: app.Rules(who.Issuer).Map(p, x.At), Reading: app.Reading(who.Issuer), Request: r, Time: x.At}
 	lines, err := endSession(r.Context(), app, in)
 	if err != nil {
 		b.log.LogAttrs(r.Context(), slog.LevelWarn, "signed out here, but perhaps not in the app",

@@ -45,7 +45,7 @@ func (e *RuleError) Error() string {
 // everything that is wrong; then there is no Mapper, since a rule that lost a
 // condition would let in more people than were meant.
 func Compile(p Policy) (*Mapper, error) {
-	c := &compiler{lists: p.Lists, m: newMapper(p), table: &nameTable{}}
+	c := &compiler{lists: p.Lists, m: newMapper(p), table: &nameTable{}, uses: make(map[string][]listUse)}
 	c.lists.check(func(e RuleError) { c.errs = append(c.errs, &e) })
 	c.checkPolicy(p)
 	c.m.rules = make([]rule, len(p.Rules))
@@ -69,6 +69,8 @@ type compiler struct {
 	table  *nameTable
 	number int // of the rule at hand
 	errs   []error
+	// uses are what lists are used for, by their name.
+	uses map[string][]listUse
 	// expressions are the compiled ones.
 	expressions map[meant]*expression
 }
@@ -173,7 +175,7 @@ func (c *compiler) rule(r *Rule) rule {
 			values = []string{} // unlike other lists, this one cannot be absent
 		}
 		k := c.claim(claim)
-		add("claims", false, asks.namesOf(k, values, k.checkValue, "values", "claims", claim))
+		add("claims", false, asks.valuesOf(k, values, "claims", claim))
 	}
 	return compiled
 }
@@ -219,14 +221,14 @@ func (c *compiler) claim(claim string) *kind {
 	i, found := slices.BinarySearchFunc(c.m.claims, claim, func(k *kind, claim string) int { return cmp.Compare(k.claim, claim) })
 	if !found {
 		k := newKind(same, Lenient, matchPattern)
-		k.claim, k.joined = claim, !c.m.wholeTexts && mayBeJoined(claim)
+		k.claim, k.joined = claim, c.m.reading.splits(claim)
 		c.m.claims = slices.Insert(c.m.claims, i, k)
 	}
 	return c.m.claims[i]
 }
 
 // mayBeJoined reports whether Pomerium may write a list as the claim. It puts these
-// itself, and who people are is theirs to choose: the name "Eve,admins" is one.
+// itself.
 func mayBeJoined(claim string) bool {
 	return !slices.Contains([]string{"name", "user", "iss", "aud"}, claim)
 }

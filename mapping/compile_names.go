@@ -42,10 +42,7 @@ func (c namer) nameOf(k *kind, item int, text string, check func(string) error, 
 		c.failItem(item, "an empty name, which nobody has: remove it", path...)
 		return 0, false
 	}
-	if c.denies {
-		return c.table.addDenial(k, text), true
-	}
-	return c.table.add(k, text), true
+	return c.add(k, text), true
 }
 
 // groupNames is namesOf for groups, among which "@name" is a list.
@@ -53,9 +50,21 @@ func (c namer) groupNames(written []string, key string) []int32 {
 	if len(written) == 0 {
 		return c.namesOf(c.m.groups, written, nil, "groups", key)
 	}
+	return c.listsOrNames(c.m.groups, written, nil, key)
+}
+
+// valuesOf is namesOf for a claim's values, likewise.
+func (c namer) valuesOf(k *kind, written []string, path ...string) []int32 {
+	if len(written) == 0 {
+		return c.namesOf(k, written, nil, "values", path...)
+	}
+	return c.listsOrNames(k, written, k.checkValue, path...)
+}
+
+func (c namer) listsOrNames(k *kind, written []string, check func(string) error, path ...string) []int32 {
 	var names []int32
 	for i, text := range written {
-		if n, ok := c.groupName(i+1, text, key); ok {
+		if n, ok := c.listOrName(k, i+1, text, check, path...); ok {
 			names = append(names, n)
 		}
 	}
@@ -64,52 +73,73 @@ func (c namer) groupNames(written []string, key string) []int32 {
 
 // groupName is groupNames for one item of the list; 0: key is no list.
 func (c namer) groupName(item int, text, key string) (n int32, ok bool) {
+	return c.listOrName(c.m.groups, item, text, nil, key)
+}
+
+func (c namer) listOrName(k *kind, item int, text string, check func(string) error, path ...string) (n int32, ok bool) {
 	list, isList := strings.CutPrefix(text, "@")
 	if !isList {
-		return c.nameOf(c.m.groups, item, text, nil, key)
+		return c.nameOf(k, item, text, check, path...)
 	}
-	if n, ok = c.list(list); !ok {
-		c.errs = append(c.errs, &RuleError{
-			Rule: c.number, Path: []string{key}, Item: item, Unknown: text,
-			Problem: fmt.Sprintf("no group list %q: %s", text, c.lists.known()),
-		})
+	if n, ok = c.list(k, list); ok {
+		return n, true
 	}
-	return n, ok
+	problem := fmt.Sprintf("no group list %q: %s", text, c.lists.known())
+	if k.claim != "" {
+		problem = fmt.Sprintf("no group list %q: %s; for a value that begins with \"@\", write when = 'claims[%q] == %q'", text, c.lists.known(), k.claim, text)
+	}
+	c.errs = append(c.errs, &RuleError{Rule: c.number, Path: path, Item: item, Unknown: text, Problem: problem})
+	return 0, false
+}
+
+// listUse is a list whose members are names of a kind.
+type listUse struct {
+	namer
+	kind   *kind
+	list   string
+	number int32
 }
 
 // list returns the number of a list, if there is one of the name. People's own
 // groups are never looked up among lists: somebody in a group that is called
 // "@sre" is not in the list.
-func (c namer) list(list string) (int32, bool) {
-	numbers, k := c.m.lists, c.m.groups
-	if c.denies {
-		numbers, k = c.m.denied, c.m.groups.denying()
-	}
-	if n, ok := numbers[list]; ok {
-		return n, true
+func (c namer) list(k *kind, list string) (int32, bool) {
+	for _, use := range c.uses[list] {
+		if use.kind == k && use.denies == c.denies {
+			return use.number, true
+		}
 	}
 	if _, ok := c.lists[list]; !ok {
 		return 0, false
 	}
-	n := int32(len(c.table.names)) //nolint:gosec // bounded by the size of a file
-	c.table.names = append(c.table.names, name{text: "@" + list, kind: k})
-	numbers[list] = n
+	n, of := int32(len(c.table.names)), k //nolint:gosec // bounded by the size of a file
+	if c.denies {
+		of = k.denying()
+	}
+	c.table.names = append(c.table.names, name{text: "@" + list, kind: of, list: true})
+	c.uses[list] = append(c.uses[list], listUse{c, k, list, n})
 	return n, true
 }
 
 // joinLists tells every member of the lists that rules use which those are.
 func (c *compiler) joinLists() {
-	join := func(numbers map[string]int32, add func(k *kind, text string) int32) {
-		for _, list := range slices.Sorted(maps.Keys(numbers)) {
+	for _, list := range slices.Sorted(maps.Keys(c.uses)) {
+		for _, use := range c.uses[list] {
 			for _, member := range c.lists.members(list) {
-				n := add(c.m.groups, member)
+				n := use.add(use.kind, member)
 				// A member may be written twice, and then this list is its last.
-				if lists := &c.table.names[n].lists; len(*lists) == 0 || (*lists)[len(*lists)-1] != numbers[list] {
-					*lists = append(*lists, numbers[list])
+				if lists := &c.table.names[n].lists; len(*lists) == 0 || (*lists)[len(*lists)-1] != use.number {
+					*lists = append(*lists, use.number)
 				}
 			}
 		}
 	}
-	join(c.m.lists, c.table.add)
-	join(c.m.denied, c.table.addDenial)
+}
+
+// add returns the number of a name.
+func (c namer) add(k *kind, text string) int32 {
+	if c.denies {
+		return c.table.addDenial(k, text)
+	}
+	return c.table.add(k, text)
 }

@@ -182,7 +182,7 @@ func TestConditions(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.rule.Role, tt.rule.Source = "Admin", "test:1"
-			m := mustCompile(t, Policy{Rules: []Rule{tt.rule}, Lists: lists})
+			m := mustCompile(t, Policy{Rules: []Rule{tt.rule}, Lists: lists, ListClaims: []string{"c", "org.team.name"}})
 			for allowed, people := range tt.people {
 				want := Decision{}
 				if allowed {

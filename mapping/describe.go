@@ -23,14 +23,14 @@ type Condition struct {
 
 // Lists returns those of Names that are lists, "@name".
 func (c *Condition) Lists() []string {
-	if !asksForGroups(c.Key) {
+	if !takesLists(c.Key) {
 		return nil // elsewhere an "@" is a character like any other
 	}
 	return slices.DeleteFunc(slices.Clone(c.Names), func(name string) bool { return !strings.HasPrefix(name, "@") })
 }
 
-func asksForGroups(key string) bool {
-	return slices.Contains([]string{"groups", "all_groups", "not_groups", "when"}, key)
+func takesLists(key string) bool {
+	return slices.Contains([]string{"groups", "all_groups", "not_groups", "when"}, key) || strings.HasPrefix(key, "claims.")
 }
 
 // Describe puts the rule's conditions in words. A rule with none of them matches
@@ -78,7 +78,7 @@ func inWords(key string, names []string, one, like, several string) string {
 	}
 	parts := make([]string, min(len(names), most))
 	for i := range parts {
-		if parts[i] = strconv.Quote(names[i]); strings.HasPrefix(names[i], "@") && asksForGroups(key) {
+		if parts[i] = strconv.Quote(names[i]); strings.HasPrefix(names[i], "@") && takesLists(key) {
 			parts[i] = names[i]
 		}
 	}

@@ -35,7 +35,7 @@ func TestDescribe(t *testing.T) {
 			[]Condition{{"domains", `email's domain is one of "a.example", "b.example"`, []string{"a.example", "b.example"}}}},
 		{"subjects", Rule{Subjects: []string{"auth0|*"}}, []Condition{{"subjects", `subject is like "auth0|*"`, []string{"auth0|*"}}}},
 		{"claims by name", Rule{Claims: map[string][]string{"b.c": {"x", "y"}, "a": {"@z"}}}, []Condition{
-			{"claims.a", `claim "a" has "@z"`, []string{"@z"}},
+			{"claims.a", `claim "a" has @z`, []string{"@z"}},
 			{"claims.b.c", `claim "b.c" has one of "x", "y"`, []string{"x", "y"}},
 		}},
 		{"times", Rule{After: noon, Until: noon.Add(time.Hour)}, []Condition{
@@ -59,7 +59,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// Only in a condition on groups is an "@name" a list.
+// Only in a condition on groups or a claim is an "@name" a list.
 func TestConditionLists(t *testing.T) {
 	rule := Rule{
 		Groups: []string{"a", "@b"}, NotGroups: []string{"@c"}, Subjects: []string{"@d"},
@@ -71,7 +71,7 @@ func TestConditionLists(t *testing.T) {
 			got[c.Key] = lists
 		}
 	}
-	want := map[string][]string{"groups": {"@b"}, "not_groups": {"@c"}, "when": {"@g"}}
+	want := map[string][]string{"claims.groups": {"@e"}, "claims.x": {"@f"}, "groups": {"@b"}, "not_groups": {"@c"}, "when": {"@g"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}

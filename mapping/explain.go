@@ -130,8 +130,8 @@ func (m *Mapper) answer(c *condition, x *person) string {
 		kind := m.names[c.names[0]].kind
 		claim := kind.claim
 		what := "claim " + quoted(claim)
-		texts := slices.Collect(claimValues(x.p, kind))
-		if value, ok := x.p.Claim(claim); ok && texts == nil {
+		texts := append(m.claimValues(x.p, kind), m.deniedItems(x.p, kind)...)
+		if value, ok := x.p.Claim(claim); ok && len(texts) == 0 {
 			return what + " " + nothingToCompare(claim, value)
 		}
 		return m.compared(what, texts, c, i)
@@ -146,14 +146,6 @@ func (m *Mapper) answer(c *condition, x *person) string {
 		return m.compared("the email's domain", values(domain), c, i)
 	}
 	return m.compared("email", values(x.p.Email), c, i)
-}
-
-// values is the text as the one value that there is, if it is one.
-func values(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return []string{text}
 }
 
 // nothingToCompare says what a claim is of which rules can take no value.
@@ -236,13 +228,21 @@ func (m *Mapper) compared(what string, values []string, c *condition, i int) str
 	}
 	n := c.names[i]
 	for _, value := range values {
-		if !slices.Contains(slices.Collect(m.met(m.names[n].kind, value)), n) {
-			continue
+		for by := range m.met(m.names[n].kind, value) {
+			from := ""
+			switch {
+			case by == n:
+			case m.isList(n) && slices.Contains(m.names[by].lists, n):
+				from = " (from " + m.names[n].text + ")"
+			default:
+				continue
+			}
+			is := " is "
+			if len(values) > 1 {
+				is = " has "
+			}
+			return what + is + quoted(value) + m.byName(by, value) + from
 		}
-		if len(values) > 1 {
-			return what + " has " + quoted(value) + m.byName(n, value)
-		}
-		return what + " is " + quoted(value) + m.byName(n, value)
 	}
 	return what
 }

@@ -32,15 +32,7 @@ func few[T any](all []T, text func(T) string) string {
 }
 
 // isList reports whether n is the number of a list.
-func (m *Mapper) isList(n int32) bool {
-	list, ok := strings.CutPrefix(m.names[n].text, "@")
-	if !ok {
-		return false
-	}
-	number, ok := m.lists[list]
-	denied, isDenied := m.denied[list]
-	return ok && number == n || isDenied && denied == n
-}
+func (m *Mapper) isList(n int32) bool { return m.names[n].list }
 
 // errorInWords is what CEL says, which may repeat texts of an assertion.
 func errorInWords(err error) string {

@@ -43,7 +43,7 @@ var (
 	ruleDomains   = []string{"x", "X", "y.x", "*.x", "*", "y*.x", "y.*.x"}
 	ruleSubjects  = []string{"s1", "s2", "s*", "*", "@one"}
 	subjects      = []string{"s1", "s2", "S1", "t", "@one", ""}
-	ruleClaims    = []string{"dept", "name", "level", "admin", "org.team", "org.unit.name"}
+	ruleClaims    = []string{"dept", "roles", "x.roles", "name", "level", "admin", "org.team", "org.unit.name"}
 	ruleValues    = []string{"a", "b", "a,b", "true", "false", "3", "2.5", "1500000", "1.5e+06", "*", "a*", "null", "@one", " b"}
 	claimTexts    = []string{"a", "b", "a,b", "b,a", ",a", "a,", ",", "", "a, b", "A", "A,B", "\uff41", "TRUE", "true", "3", "1.5e+06", "*", "@one", "null"}
 	moments       = []time.Time{noon, noon.Add(time.Hour), noon.Add(2 * time.Hour)}
@@ -151,6 +151,9 @@ func policies() *rapid.Generator[Policy] {
 			Match:      rapid.SampledFrom([]Match{"", MatchFirst, MatchAll, MatchAll}).Draw(t, "match"),
 			IgnoreCase: oneOf(t, 3), WholeTexts: oneOf(t, 3),
 			Lists: map[string][]string{"one": list.Draw(t, "one")},
+		}
+		if oneOf(t, 3) {
+			p.ListClaims = []string{"dept"}
 		}
 		p.Lists["two"] = append(list.Draw(t, "two"), "@one")
 		p.Lists["three"] = append([]string{"@two", "@one"}, list.Draw(t, "three")...)
@@ -289,7 +292,7 @@ func aim(t *rapid.T, p Policy, rule Rule, v *visit) {
 		if v.Person.Claims == nil {
 			v.Person.Claims = make(map[string]any)
 		}
-		v.Person.Claims[claim] = sample(rule.Claims[claim])
+		v.Person.Claims[claim] = member(rule.Claims[claim])
 	}
 	if !rule.After.IsZero() && v.At.Before(rule.After) {
 		v.At = rule.After

@@ -23,6 +23,7 @@ type policyFile struct {
 	DefaultRole string              `toml:"default_role"`
 	IgnoreCase  bool                `toml:"ignore_case"`
 	Groups      map[string][]string `toml:"groups"`
+	ListClaims  []string            `toml:"list_claims"`
 	Rule        []Rule              `toml:"rule"`
 }
 
@@ -30,7 +31,7 @@ func (f policyFile) policy(source string) Policy {
 	for i := range f.Rule {
 		f.Rule[i].Source = fmt.Sprintf("%s:%d", source, i+1)
 	}
-	return Policy{Rules: f.Rule, Lists: f.Groups, Match: f.Match, DefaultRole: f.DefaultRole, IgnoreCase: f.IgnoreCase}
+	return Policy{Rules: f.Rule, Lists: f.Groups, Match: f.Match, DefaultRole: f.DefaultRole, IgnoreCase: f.IgnoreCase, ListClaims: f.ListClaims}
 }
 
 // decode reads TOML as people write it into v.

@@ -19,11 +19,9 @@ type Mapper struct {
 	index       ruleIndex
 
 	names                             []name
-	lists                             map[string]int32 // the numbers of lists that rules use
-	denied                            map[string]int32 // those of lists in denials
 	groups, emails, domains, subjects *kind
 	claims                            []*kind // sorted by claim
-	wholeTexts                        bool    // Policy.WholeTexts
+	reading                           Reading
 
 	people sync.Pool // of *person
 }
@@ -57,13 +55,11 @@ func newMapper(p Policy) *Mapper {
 	m := &Mapper{
 		match:       cmp.Or(p.Match, MatchFirst),
 		defaultRole: p.DefaultRole,
-		lists:       make(map[string]int32),
-		denied:      make(map[string]int32),
 		groups:      newKind(fold, Lenient, matchPattern),
 		emails:      newKind(foldEmail, lenientEmail, matchEmail),
 		domains:     newKind(LowerASCII, lenientDomain, matchPattern),
 		subjects:    newKind(same, nil, matchPattern),
-		wholeTexts:  p.WholeTexts,
+		reading:     p.Reading(),
 	}
 	m.emails.unlike, m.domains.unlike = true, true
 	m.people.New = func() any {
@@ -74,6 +70,9 @@ func newMapper(p Policy) *Mapper {
 	}
 	return m
 }
+
+// Reading is how the mapper reads claims.
+func (m *Mapper) Reading() Reading { return m.reading }
 
 // Map decides about p at a time.
 func (m *Mapper) Map(p *verifier.Principal, at time.Time) Decision {

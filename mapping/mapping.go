@@ -33,7 +33,13 @@ type Policy struct {
 	// WholeTexts takes a text in a claim as one value even if it has commas, for
 	// issuers whose lists are lists; see [Rule.Claims].
 	WholeTexts bool
+	// ListClaims are the claims that are lists besides those that are known to be; see
+	// [Reading].
+	ListClaims []string
 }
+
+// Reading is how the policy reads claims.
+func (p *Policy) Reading() Reading { return Reading{Joined: !p.WholeTexts, Lists: p.ListClaims} }
 
 // Match says which of the rules that match decide.
 type Match string
@@ -90,13 +96,14 @@ type Rule struct {
 	// Subjects: the "sub" claim is one of these.
 	Subjects []string `toml:"subjects"`
 	// Claims: each of these claims has one of its values. A claim is named as
-	// [verifier.Principal.Claim] takes it. A value is the whole claim, an item of
-	// it if it is a JSON list, or, if it is a text with commas, what stands
-	// between them: Pomerium writes a list ["a", "b"] as the text "a,b", and
-	// nobody can tell a comma within an item from one between two. So a pattern
-	// is for what stands between commas only. Under [Policy.WholeTexts], and in
-	// name, user, iss and aud, a comma is a character like any other. Booleans are
-	// "true" and "false". Numbers in texts are as Pomerium writes them (1234567
+	// [verifier.Principal.Claim] takes it; "@name" stands for what is in a list. A
+	// value is the whole claim, an item of it if it is a JSON list, or, if it is a
+	// text with commas and known or declared to be a list, what stands between them:
+	// Pomerium writes a list ["a", "b"] as the text "a,b", and nobody can tell a
+	// comma within an item from one between two. So a pattern is for what stands
+	// between commas only. Under [Policy.WholeTexts], and in other claims, a comma
+	// is a character like any other, but a rule that denies looks between them there,
+	// too. Booleans are "true" and "false". Numbers in texts are as Pomerium writes them (1234567
 	// is 1.234567e+06), in JSON as people do; those from 2^53 on, of which two
 	// may look the same, only match as text.
 	Claims map[string][]string `toml:"claims"`

@@ -58,6 +58,7 @@ func (k *kind) empty() bool { return len(k.exact) == 0 && len(k.patterns.numbers
 type name struct {
 	text string // as written
 	kind *kind
+	list bool // "@text" names a list
 	// lists are what else everybody meets who meets the name: the lists that have it as
 	// a member, directly or not, and the denial of the same name.
 	lists []int32

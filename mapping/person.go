@@ -1,8 +1,7 @@
 package mapping
 
 import (
-	"math"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,8 +56,11 @@ func (m *Mapper) meet(p *verifier.Principal, at time.Time) *person {
 		m.subjects.find(p.Subject, found)
 	}
 	for _, k := range m.claims {
-		for value := range claimValues(p, k) {
+		for _, value := range m.claimValues(p, k) {
 			k.find(value, found)
+		}
+		for _, value := range m.deniedItems(p, k) {
+			k.denials.findOwn(value, found)
 		}
 	}
 	return x
@@ -91,50 +93,29 @@ func (x *person) forget() {
 	x.p, x.at, x.names, x.tried, x.matched = nil, time.Time{}, x.names[:0], x.tried[:0], x.matched[:0]
 }
 
-// claimValues yields what a claim is matched by; see [Rule.Claims].
-func claimValues(p *verifier.Principal, k *kind) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		value, _ := p.Claim(k.claim)
-		switch v := value.(type) {
-		case string:
-			if v == "" || !yield(v) || !k.joined || !strings.Contains(v, ",") {
-				return
-			}
-			for item := range strings.SplitSeq(v, ",") {
-				if item != "" && !yield(item) {
-					return
-				}
-			}
-		case []any:
-			for _, item := range v {
-				if text := scalar(item); text != "" && !yield(text) {
-					return
-				}
-			}
-		default:
-			if text := scalar(v); text != "" {
-				yield(text)
-			}
-		}
+// claimValues returns what a claim is matched by; see [Rule.Claims].
+func (m *Mapper) claimValues(p *verifier.Principal, k *kind) []string {
+	value, _ := p.Claim(k.claim)
+	items, _ := m.reading.Items(k.claim, value) // no rule asks for the rest
+	text, isText := value.(string)
+	if !isText || !strings.Contains(text, ",") {
+		return items
 	}
+	if len(items) != 1 || items[0] != text {
+		return append([]string{text}, items...)
+	}
+	return items
 }
 
-// maxNumber is from where on several whole numbers become one float64: of two
-// organisations, either could be meant.
-const maxNumber = 1 << 53
-
-// scalar writes a claim's value as rules do; empty if they cannot.
-func scalar(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case bool:
-		return strconv.FormatBool(v)
-	case float64:
-		if math.Abs(v) >= maxNumber {
-			return ""
-		}
-		return strconv.FormatFloat(v, 'f', -1, 64)
+// deniedItems returns what else of a claim's text keeps people out: what stands between
+// commas, whatever the claim, as it may be a list all the same.
+func (m *Mapper) deniedItems(p *verifier.Principal, k *kind) []string {
+	if k.denials == nil || !m.reading.Joined || m.reading.IsList(k.claim) || !mayBeJoined(k.claim) {
+		return nil
 	}
-	return ""
+	value, _ := p.Claim(k.claim)
+	if text, isText := value.(string); isText && strings.Contains(text, ",") {
+		return slices.DeleteFunc(strings.Split(text, ","), func(item string) bool { return item == "" })
+	}
+	return nil
 }

@@ -250,6 +250,26 @@ func claimOf(claims map[string]any, claim string) any {
 
 // claimMatches reports whether a claim has one of the values written.
 func (r *reference) claimMatches(name string, written []string, claim any, forms []form) bool {
+	var all []string
+	for _, w := range written {
+		all = append(all, r.membersOf(w)...)
+	}
+	return r.valueMatches(name, all, claim, forms)
+}
+
+// membersOf is what a name stands for.
+func (r *reference) membersOf(written string) (all []string) {
+	list, isList := strings.CutPrefix(written, "@")
+	if !isList {
+		return []string{written}
+	}
+	for _, member := range r.policy.Lists[list] {
+		all = append(all, r.membersOf(member)...)
+	}
+	return all
+}
+
+func (r *reference) valueMatches(name string, written []string, claim any, forms []form) bool {
 	if list, isList := claim.([]any); isList {
 		return slices.ContainsFunc(list, func(item any) bool {
 			_, isList := item.([]any)
@@ -257,7 +277,7 @@ func (r *reference) claimMatches(name string, written []string, claim any, forms
 			if isText && strings.Contains(text, ",") {
 				return r.textMatches(name, written, text, []string{text}, forms)
 			}
-			return !isList && r.claimMatches(name, written, item, forms)
+			return !isList && r.valueMatches(name, written, item, forms)
 		})
 	}
 	switch v := claim.(type) {
@@ -274,8 +294,13 @@ func (r *reference) claimMatches(name string, written []string, claim any, forms
 // textMatches reports whether a text or, where issuers join lists, one of its
 // items is among those written. No pattern is for a text of several items.
 func (r *reference) textMatches(name string, written []string, text string, items []string, forms []form) bool {
-	if r.policy.WholeTexts || name == "name" || !strings.Contains(text, ",") {
+	list := slices.Contains(append([]string{"roles", "x.roles"}, r.policy.ListClaims...), name)
+	denies := len(forms) > 1 && name != "name"
+	switch {
+	case r.policy.WholeTexts || !strings.Contains(text, ",") || !list && !denies:
 		return r.matches(written, []string{text}, forms)
+	case !list && r.matches(written, []string{text}, forms):
+		return true
 	}
 	for _, item := range items {
 		if item != text && r.matches(written, []string{item}, forms) {
@@ -369,6 +394,13 @@ var expressions = map[string]meaning{
 			return false, errCannotSay
 		}
 		return dept == any("a") || r.in("b", v, v.denies), nil
+	},
+	`items("roles").exists(r, r == "a")`: func(r *reference, v visit) (bool, error) {
+		return r.valueMatches("roles", []string{"a"}, claimOf(v.Person.Claims, "roles"), []form{letters}), nil
+	},
+	`"a" in items("x.roles") || "a" in items("dept")`: func(r *reference, v visit) (bool, error) {
+		return r.valueMatches("x.roles", []string{"a"}, claimOf(v.Person.Claims, "x.roles"), []form{letters}) ||
+			r.valueMatches("dept", []string{"a"}, claimOf(v.Person.Claims, "dept"), []form{letters}), nil
 	},
 	`double(claims.level) > 2.0`: func(_ *reference, v visit) (bool, error) {
 		switch level := v.Person.Claims["level"].(type) {

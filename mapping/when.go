@@ -23,6 +23,8 @@ import (
 //	                               under [Policy.IgnoreCase]
 //	claims                         map of all claims, which has no order;
 //	                               claims["department"]
+//	items("NAME")                  list of strings, what a claim says item by item, as
+//	                               claims = {...} reads it; NAME is a literal
 //	now                            timestamp of the request
 //	member("NAME")                 whether the person is in a group, a pattern of
 //	                               groups or an "@list", as in groups = [...];
@@ -35,11 +37,14 @@ import (
 // Claims are compared with text only, since Pomerium writes nothing else. Where an
 // issuer does, string(claims.x) == "true" and double(claims.x) > 2.0 are right for
 // either.
-const variables = `claims, domain, email, groups, name, now, subject, member("GROUP") and the functions of CEL`
+const variables = `claims, domain, email, groups, name, now, subject, member("GROUP"), items("CLAIM") and the functions of CEL`
 
 // memberships is what member("x") is short for, memberships["x"]. Nobody can
 // write an identifier with "@".
 const memberships = "@memberships"
+
+// claimItems is what items("x") is short for, claimItems["x"].
+const claimItems = "@items"
 
 // denials are the memberships that keep people out, whose names are compared leniently.
 const denials = "@denials"
@@ -55,15 +60,22 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("now", cel.TimestampType),
 		cel.Variable(memberships, cel.MapType(cel.StringType, cel.BoolType)),
 		cel.Variable(denials, cel.MapType(cel.StringType, cel.BoolType)),
-		cel.Macros(cel.GlobalMacro("member", 1, expandMember)),
+		cel.Variable(claimItems, cel.MapType(cel.StringType, cel.ListType(cel.StringType))),
+		cel.Macros(
+			cel.GlobalMacro("member", 1, expander(memberships, `member takes a name in quotes, as in member("@sre")`)),
+			cel.GlobalMacro("items", 1, expander(claimItems, `items takes a claim's name in quotes, as in items("roles")`)),
+		),
 	)
 })
 
-func expandMember(factory cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
-	if _, ok := literal(args[0]); !ok {
-		return nil, factory.NewError(args[0].ID(), `member takes a name in quotes, as in member("@sre")`)
+// expander expands a call with a name into what variable has under it.
+func expander(variable, problem string) cel.MacroFactory {
+	return func(factory cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+		if _, ok := literal(args[0]); !ok {
+			return nil, factory.NewError(args[0].ID(), problem)
+		}
+		return factory.NewCall(operators.Index, factory.NewIdent(variable), args[0]), nil
 	}
-	return factory.NewCall(operators.Index, factory.NewIdent(memberships), args[0]), nil
 }
 
 func literal(e ast.Expr) (string, bool) {
@@ -81,7 +93,9 @@ type expression struct {
 	program cel.Program
 	members map[string]int32 // the names in member(...)
 	denials map[string]int32 // those that keep people out
-	timed   bool             // it asks for now
+	items   []string         // the claims in items(...)
+	reading Reading
+	timed   bool // it asks for now
 }
 
 // expression compiles the text of a condition; empty text is no condition.
@@ -119,7 +133,7 @@ func (c *compiler) expression(text string, denies bool) *expression {
 	case !t.IsExactType(cel.BoolType):
 		return fail(fmt.Sprintf(`gives a value of type %s: write what is true or false, such as email.startsWith("a")`, t))
 	}
-	e, before := &expression{text: text, members: make(map[string]int32), denials: make(map[string]int32)}, len(c.errs)
+	e, before := &expression{text: text, members: make(map[string]int32), denials: make(map[string]int32), reading: c.m.reading}, len(c.errs)
 	for _, name := range namesIn(compiled.NativeRep().Expr(), memberships) {
 		if n, ok := c.with(false).groupName(0, name, "when"); ok {
 			e.members[name] = n
@@ -136,6 +150,7 @@ func (c *compiler) expression(text string, denies bool) *expression {
 	if problem := checkTree(compiled.NativeRep(), text); problem != "" {
 		return fail(problem)
 	}
+	e.items = namesIn(compiled.NativeRep().Expr(), claimItems)
 	e.timed = asksForTime(compiled.NativeRep().Expr())
 	e.program, err = env.Program(compiled, cel.EvalOptions(cel.OptOptimize),
 		cel.CustomDecoratorV2(chargeFirst), cel.CostTracking(pricing{}), cel.CostLimit(maxCost))
@@ -265,6 +280,13 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		return a.x.memberships(a.e.members), true
 	case denials:
 		return a.x.memberships(a.e.denials), true
+	case claimItems:
+		items := make(map[string][]string, len(a.e.items))
+		for _, claim := range a.e.items {
+			value, _ := p.Claim(claim)
+			items[claim], _ = a.e.reading.Items(claim, value)
+		}
+		return items, true
 	}
 	return nil, false
 }

@@ -119,11 +119,11 @@ func TestExpressionsSeeNothingElse(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	want := []string{"@denials", "@memberships", "claims", "domain", "email", "groups", "name", "now", "subject"}
+	want := []string{"@denials", "@items", "@memberships", "claims", "domain", "email", "groups", "name", "now", "subject"}
 	if !slices.Equal(names, want) {
 		t.Errorf("variables %q, want %q", names, want)
 	}
-	for _, name := range want[2:] {
+	for _, name := range want[3:] {
 		if !strings.Contains(variables, name) {
 			t.Errorf("%s is not in %q", name, variables)
 		}

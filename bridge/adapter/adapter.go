@@ -62,6 +62,8 @@ type Owned struct {
 type Input struct {
 	Principal *verifier.Principal
 	Decision  mapping.Decision
+	// Reading is how the claims of the principal's assertion are read.
+	Reading mapping.Reading
 	// Request is the request as it came in, unstripped: untrusted, read-only.
 	Request *http.Request
 	// Time is when the request is being answered.

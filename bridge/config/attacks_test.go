@@ -54,14 +54,14 @@ func TestCommaInATextOfAnOpenIDProvider(t *testing.T) {
 	c, err := ParsePolicy("x.toml", []byte(attackedApp+`
 [[app.grafana.rule]]
 role   = "Admin"
-claims = { title = ["admins"], name = ["*"] }
+claims = { roles = ["admins"], name = ["*"] }
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	app := c.Apps[0]
 	for _, i := range c.Issuers {
-		p := app.Describe(i, &verifier.Principal{Subject: "1", Name: "x", Claims: map[string]any{"title": "Eve,admins"}})
+		p := app.Describe(i, &verifier.Principal{Subject: "1", Name: "x", Claims: map[string]any{"roles": "Eve,admins"}})
 		want := i.Name == "pomerium"
 		if got := app.MapperOf(i).Map(p, time.Now()).Allowed(); got != want {
 			t.Errorf("%s: %t", i.Name, got)

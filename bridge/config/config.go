@@ -147,6 +147,9 @@ type Issuer struct {
 	// IgnoreCase makes the letters A to Z and a to z equal in the groups and
 	// emails of this issuer's people.
 	IgnoreCase bool
+	// ListClaims are the claims that the issuer writes as text with commas, and that
+	// are lists, besides those that are known to be.
+	ListClaims []string
 	// InsecureHTTP permits a JWKSURL without TLS beyond this machine.
 	InsecureHTTP bool
 	// Foreign: the issuer does not write the app's host as audience.
@@ -262,14 +265,26 @@ func (a *App) AudienceOf(i *Issuer) string {
 func (a *App) MapperOf(i *Issuer) *mapping.Mapper { return a.mappers[i.reading()] }
 
 // reading is how rules read the assertions of an issuer.
-type reading struct{ ignoreCase, wholeTexts bool }
+type reading struct {
+	ignoreCase, wholeTexts bool
+	lists                  string // sorted, each with a NUL behind it
+}
 
 // reading: an issuer that is not Pomerium has lists for lists, so that a text with
 // commas is one value.
-func (i *Issuer) reading() reading { return reading{i.IgnoreCase, i.Foreign} }
+func (i *Issuer) reading() reading {
+	r := reading{ignoreCase: i.IgnoreCase, wholeTexts: i.Foreign}
+	for _, claim := range slices.Sorted(slices.Values(i.ListClaims)) {
+		r.lists += claim + "\x00"
+	}
+	return r
+}
 
 func (r reading) policy(p mapping.Policy) mapping.Policy {
-	p.IgnoreCase, p.WholeTexts = r.ignoreCase, r.wholeTexts
+	p.IgnoreCase, p.WholeTexts, p.ListClaims = r.ignoreCase, r.wholeTexts, nil
+	if r.lists != "" {
+		p.ListClaims = strings.Split(strings.TrimSuffix(r.lists, "\x00"), "\x00")
+	}
 	return p
 }
 

@@ -61,6 +61,8 @@ const (
 	LintUnusedList = "unused-list"
 	// LintListInTest: a test's person is in a group that is called like a list.
 	LintListInTest = "list-in-test"
+	// LintUndeclaredList: a rule may count on a claim being a list, and it is none.
+	LintUndeclaredList = "undeclared-list"
 	// LintBadIgnore: a comment that would silence warnings is wrong.
 	LintBadIgnore = "bad-ignore"
 	// LintUnusedIgnore: a comment silences nothing.
@@ -71,7 +73,8 @@ const (
 func lints() []string {
 	return []string{
 		LintAlikeRoles, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
-		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule, LintUnusedList,
+		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule, LintUndeclaredList,
+		LintUnusedList,
 	}
 }
 

@@ -86,6 +86,11 @@ func (l *linter) lists() {
 			for _, use := range groupsOfRule(place{}, &a.Policy.Rules[i]) {
 				l.mark(use.name, used)
 			}
+			for _, values := range a.Policy.Rules[i].Claims {
+				for _, value := range values {
+					l.mark(value, used)
+				}
+			}
 		}
 	}
 	for _, list := range sortedKeys(l.config.lists) {

@@ -25,6 +25,7 @@ func (l *linter) app(a *App) {
 	l.shadows(a)
 	l.everybody(a)
 	l.paths(a)
+	l.undeclaredLists(a)
 	l.tests(a)
 }
 

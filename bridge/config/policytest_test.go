@@ -103,7 +103,7 @@ role   = "iss"
 claims = { iss = ["https://wiki.example.com/"] }
 [[app.wiki.rule]]
 role   = "claims"
-claims = { department = ["support"], level = ["3"], remote = ["true"] }
+claims = { roles = ["support"], level = ["3"], remote = ["true"] }
 [[app.wiki.rule]]
 role = "when"
 when = 'claims.aud == "wiki.example.com" && claims.sub == subject && "staff" in claims.groups && name == "Ann" && claims.email == email'
@@ -161,11 +161,11 @@ func TestPolicyTestKeys(t *testing.T) {
 		{"an attribute that is rightly not there", `groups = ["staff"]
 			want_attributes = { org_id = "" }
 			want = "reader"`, ""},
-		{"claims", `claims = { department = "sales,support", level = 3, remote = true }
+		{"claims", `claims = { roles = "sales,support", level = 3, remote = true }
 			want = "claims"`, ""},
-		{"claims in lists", `claims = { department = ["sales", "support"], level = 3.0, remote = true }
+		{"claims in lists", `claims = { roles = ["sales", "support"], level = 3.0, remote = true }
 			want = "claims"`, ""},
-		{"other claims", `claims = { department = "sales", level = 3, remote = true }
+		{"other claims", `claims = { roles = "sales", level = 3, remote = true }
 			want = "deny"`, ""},
 		{"the claims that every assertion has", `email = "ann@example.com"
 			groups = ["staff"]

@@ -67,6 +67,7 @@ type issuerTable struct {
 	ClientKey     string        `toml:"client_key_file"`
 	InsecureHTTP  bool          `toml:"insecure_http"`
 	IgnoreCase    bool          `toml:"ignore_case"`
+	ListClaims    []string      `toml:"list_claims"`
 }
 
 type appTable struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,9 @@ func hostProblem(host string) string {
 	return ""
 }
 
+// placeholder is what other programs fill with what a pattern has matched.
+var placeholder = regexp.MustCompile(`\$(?:\d|\{|\()|\{\{|\\\d`)
+
 // roleProblem says why a text cannot be a role.
 func roleProblem(role string) string {
 	switch {
@@ -128,6 +132,8 @@ func roleProblem(role string) string {
 		return fmt.Sprintf("no role can be called %q: a rule that denies says deny = true", Deny)
 	case strings.ContainsFunc(role, unicode.IsControl), strings.TrimSpace(role) != role:
 		return fmt.Sprintf("%q has control characters, or white space around it: remove them", role)
+	case placeholder.MatchString(role):
+		return fmt.Sprintf("%q seems to have a placeholder, and a role is a fixed text: write a rule for each role, or send the groups themselves", role)
 	}
 	return ""
 }

@@ -48,12 +48,14 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 		CAFile:        resolvePath(at, t.CAFile),
 		InsecureHTTP:  t.InsecureHTTP,
 		IgnoreCase:    t.IgnoreCase,
+		ListClaims:    t.ListClaims,
 
 		ClientCertFile: resolvePath(at, t.ClientCert),
 		ClientKeyFile:  resolvePath(at, t.ClientKey),
 	}
 	l.checkClientCert(at, i)
 	l.checkTrustEmail(at, t)
+	l.checkListClaims(at.key("list_claims"), i)
 	l.checkAlgorithms(at.key("algorithms"), t.Algorithms)
 	l.checkHeader(at.key("header"), t.Header)
 	l.checkExpectedIssuer(at, t)
@@ -66,6 +68,25 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 	l.checkNotBlank(at.key("audience"), t.Audience, "leave the key out to expect each app's host")
 	l.keySource(at, i)
 	return i
+}
+
+// checkListClaims refuses what would not be read as a list.
+func (l *loader) checkListClaims(at place, i *Issuer) {
+	if at.doc.has(at.path) && i.Foreign {
+		l.report.add(at, "has no effect: only Pomerium writes lists as text with commas, and this issuer's lists are lists: remove it")
+		return
+	}
+	for n, claim := range i.ListClaims {
+		at := at.index(n + 1)
+		switch {
+		case claim == "":
+			l.report.add(at, "empty: name a claim, or remove it")
+		case slices.Contains([]string{"iss", "aud", "sub", "user", "email", "name", "sid"}, claim):
+			l.report.add(at, "%q is no list: Pomerium writes it itself, and commas in it are a person's or a host's", claim)
+		case slices.Contains(i.ListClaims[:n], claim):
+			l.report.add(at, "%q is there twice: remove one", claim)
+		}
+	}
 }
 
 func (l *loader) checkAlgorithms(at place, algorithms []string) {

@@ -108,7 +108,11 @@ func (l *loader) inWords(e *mapping.RuleError) string {
 	for list := range l.lists {
 		known = append(known, "@"+list)
 	}
-	return fmt.Sprintf("no group list %q%s", e.Unknown, wording.Instead(e.Unknown, known))
+	words := fmt.Sprintf("no group list %q%s", e.Unknown, wording.Instead(e.Unknown, known))
+	if len(e.Path) > 1 && e.Path[0] == "claims" {
+		words += fmt.Sprintf("; for a value that begins with \"@\", write when = 'claims[%q] == %q'", e.Path[1], e.Unknown)
+	}
+	return words
 }
 
 // aboutWhole reports whether a problem is one of a rule or policy as a whole:

@@ -140,6 +140,14 @@ func (a *App) Rules(issuer string) *mapping.Mapper {
 	return nil
 }
 
+// Reading returns how the claims of an issuer's assertions are read.
+func (a *App) Reading(issuer string) mapping.Reading {
+	if m := a.Rules(issuer); m != nil {
+		return m.Reading()
+	}
+	return mapping.Reading{}
+}
+
 // identify notes in g who sends the request, and returns the rules for people of their
 // issuer.
 func (a *App) identify(ctx context.Context, r *Request, g *Grant) (*mapping.Mapper, *Refusal) {

@@ -21,7 +21,7 @@ func (a *App) sameSite(r *Request, g *Grant) *Refusal {
 
 // tell notes in g what the app is told, and the session that it is told in.
 func (a *App) tell(ctx context.Context, r *Request, g *Grant) *Refusal {
-	in := adapter.Input{Principal: g.Principal, Decision: g.Decision, Request: r.In, Time: r.At, SignIn: r.SignIn}
+	in := adapter.Input{Principal: g.Principal, Decision: g.Decision, Reading: a.Reading(g.Issuer), Request: r.In, Time: r.At, SignIn: r.SignIn}
 	var err error
 	g.Output, err = a.Adapt(ctx, in)
 	if err == nil && a.Sessions != nil && !in.SignIn {

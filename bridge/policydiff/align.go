@@ -22,7 +22,7 @@ func sameRules(a, b *mapping.Policy, at time.Time) bool {
 
 // readAlike reports whether two policies read assertions in the same way.
 func readAlike(a, b *mapping.Policy) bool {
-	return a.IgnoreCase == b.IgnoreCase && a.WholeTexts == b.WholeTexts
+	return a.IgnoreCase == b.IgnoreCase && a.WholeTexts == b.WholeTexts && slices.Equal(a.ListClaims, b.ListClaims)
 }
 
 // lasting is the policy without the rules that have ended.
@@ -71,7 +71,7 @@ func (w *keyWriter) rule(r *mapping.Rule) string {
 	set("domains", r.Domains)
 	set("subjects", r.Subjects)
 	for _, claim := range slices.Sorted(maps.Keys(r.Claims)) {
-		set(fmt.Sprintf("claim %q=", claim), r.Claims[claim])
+		set(fmt.Sprintf("claim %q=", claim), w.groups(r.Claims[claim]))
 	}
 	if !r.After.IsZero() {
 		fmt.Fprintf(&b, "after=%s;", exactly(r.After))

@@ -109,7 +109,7 @@ type timing struct {
 
 func newTiming(policy mapping.Policy, at time.Time) timing {
 	var t timing
-	asked := mapping.Policy{Lists: policy.Lists, Match: mapping.MatchAll, IgnoreCase: policy.IgnoreCase, WholeTexts: policy.WholeTexts}
+	asked := mapping.Policy{Lists: policy.Lists, Match: mapping.MatchAll, IgnoreCase: policy.IgnoreCase, WholeTexts: policy.WholeTexts, ListClaims: policy.ListClaims}
 	for i := range policy.Rules {
 		moments := momentsOf(&policy.Rules[i], at)
 		if moments == nil {

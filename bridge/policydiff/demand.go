@@ -66,7 +66,7 @@ func (w *demander) write(r *mapping.Rule) *demand {
 		d.needs = append(d.needs, w.need(inGroup, "", expand(w.policy.Lists, []string{group})))
 	}
 	for _, claim := range slices.Sorted(maps.Keys(r.Claims)) {
-		d.needs = append(d.needs, w.need(hasClaim, claim, r.Claims[claim]))
+		d.needs = append(d.needs, w.need(hasClaim, claim, expand(w.policy.Lists, r.Claims[claim])))
 	}
 	d.emails = newNames(apply(emailPattern, r.Emails))
 	if domains := newNames(apply(domainPattern, r.Domains)); domains != nil {

@@ -116,8 +116,8 @@ func TestPeopleAreDescribedAsExplainDoes(t *testing.T) {
 		{"user", "[[rule]]\nrole = \"Admin\"\nwhen = 'has(claims.user)'", []string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}, ""},
 		{"a deny by subjects that are no emails", "[[rule]]\ndeny = true\nsubjects = [\"eve@x.test\"]\n[[rule]]\nrole = \"Admin\"\nemails = [\"eve@x.test\"]",
 			[]string{"x: gains: deny → Admin: eve@x.test"}, ""},
-		{"a list in a text, which Pomerium alone writes", "[[rule]]\nrole = \"Admin\"\nclaims = { team = [\"a\"] }",
-			[]string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}, "email,claim.team\neve@x.test,\"a,b\"\n"},
+		{"a list in a text, which Pomerium alone writes", "[[rule]]\nrole = \"Admin\"\nclaims = { roles = [\"a\"] }",
+			[]string{"x for people of pomerium: gains: deny → Admin: eve@x.test"}, "email,claim.roles\neve@x.test,\"a,b\"\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			people := eve

@@ -128,7 +128,7 @@ func Explain(ctx context.Context, a *config.App, i *config.Issuer, p *verifier.P
 	g, ref := decider.DecidePerson(ctx, app, r)
 	switch {
 	case ref == nil:
-		in := adapter.Input{Principal: p, Decision: g.Decision, Request: r.In, Time: at}
+		in := adapter.Input{Principal: p, Decision: g.Decision, Reading: app.Reading(i.Name), Request: r.In, Time: at}
 		e.tell(ctx, a, app, in, g.Output)
 	case ref.Reason == decision.ReasonDeniedByRule:
 		e.Summary = fmt.Sprintf("denied by %s", e.Reason)

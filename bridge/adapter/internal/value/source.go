@@ -162,38 +162,25 @@ func onlyRole(in *adapter.Input) (string, error) {
 	return role, nil
 }
 
+// textClaim reads a claim as one text: a text as it is, even if it is a list with commas.
 func textClaim(in *adapter.Input, name string) (string, error) {
-	value, _ := in.Principal.Claim(name)
-	switch v := value.(type) {
-	case nil:
-		return "", nil
-	case string:
-		return v, nil
-	default:
+	v, _ := in.Principal.Claim(name)
+	text, ok := v.(string)
+	if !ok && v != nil {
 		return "", fmt.Errorf("claim %q is not a string", name)
 	}
+	return text, nil
 }
 
+// listClaim reads a claim as rules do, but that it holds numbers for nobody's name.
 func listClaim(in *adapter.Input, name string) ([]string, error) {
-	value, _ := in.Principal.Claim(name)
-	switch v := value.(type) {
-	case nil:
-		return nil, nil
-	case string:
-		return []string{v}, nil
-	case []any:
-		list := make([]string, len(v))
-		for i, item := range v {
-			text, ok := item.(string)
-			if !ok {
-				return nil, fmt.Errorf("claim %q is not a list of strings", name)
-			}
-			list[i] = text
-		}
-		return list, nil
-	default:
+	v, _ := in.Principal.Claim(name)
+	list, isList := v.([]any)
+	notText := func(item any) bool { _, ok := item.(string); return !ok }
+	if isList && slices.ContainsFunc(list, notText) || !isList && v != nil && notText(v) {
 		return nil, fmt.Errorf("claim %q is not a list of strings", name)
 	}
+	return in.Reading.Items(name, v)
 }
 
 func emailLocal(domains []string) func(*adapter.Input) (string, error) {

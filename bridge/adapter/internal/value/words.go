@@ -191,6 +191,10 @@ func (w *Words) checkMap(src *Source, env adapter.Env, bad Fail) {
 			bad(key+"."+from, `empty; remove it, and unmapped = "omit" leaves out what the map lacks`)
 		case src.From == "groups" && strings.HasPrefix(from, "@"):
 			bad(key+"."+from, "is a list for rules, which adapters do not know; write the groups that are in it")
+		case src.Claim != "" && strings.HasPrefix(from, "@"):
+			bad(key+"."+from, "is a list for rules, which adapters do not know; write the values that are in it")
+		case !src.SendsRoles() && strings.Contains(from, "*"):
+			bad(key+"."+from, "is a pattern for rules, and here each name stands for itself; write the names out, one for each")
 		}
 	}
 	switch {
