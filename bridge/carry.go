@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/decision"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
@@ -42,7 +40,8 @@ func (b *Bridge) carry(w http.ResponseWriter, x *exchange) {
 // answered edits an app's answer before it is passed on.
 func (x *exchange) answered(answer *http.Response) error {
 	if x.grant.Public {
-		x.withoutSessions(answer)
+		// A session that begins here would be nobody's, in place of the browser's own.
+		answer.Header.Del("Set-Cookie")
 		return nil
 	}
 	if x.grant.Session != nil {
@@ -54,25 +53,6 @@ func (x *exchange) answered(answer *http.Response) error {
 		answer.Header.Set("Location", signOutPath)
 	}
 	return nil
-}
-
-// withoutSessions removes the cookies of sessions from the answer to a public request: a
-// session of the app is somebody's, and one that begins here would take the place of the
-// browser's own.
-func (x *exchange) withoutSessions(answer *http.Response) {
-	lines := answer.Header["Set-Cookie"]
-	if lines == nil {
-		return
-	}
-	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
-		name, _, _ := strings.Cut(line, "=")
-		return x.app.Names.OwnsCookie(strings.TrimSpace(name))
-	})
-	if len(kept) == 0 {
-		answer.Header.Del("Set-Cookie")
-		return
-	}
-	answer.Header["Set-Cookie"] = kept
 }
 
 // failure returns why a granted request has no answer of the app.

@@ -33,7 +33,10 @@ func (x *exchange) address(pr *httputil.ProxyRequest) {
 
 // strip removes what nobody but the bridge may say.
 func (x *exchange) strip(h http.Header) {
-	x.app.Names.Header(h)
+	x.app.Metrics.CookiesDropped(x.app.Names.Header(h))
+	if x.grant.Public {
+		strip.Credentials(h)
+	}
 	if x.grant.Public || x.app.Paths.AboutPaths() {
 		strip.Overrides(h, x.app.Paths.AboutMethods(), x.grant.Public)
 	}

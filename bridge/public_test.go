@@ -150,7 +150,7 @@ func TestPublicRequestTellsTheAppOfNobody(t *testing.T) {
 				t.Errorf("identity %v: the upstream sees %s:\n%s", identity, name, raw)
 			}
 		}
-		if strings.Contains(raw, "mallory") || strings.Contains(raw, "stolen") || !strings.Contains(raw, "theme=dark") {
+		if strings.Contains(raw, "mallory") || strings.Contains(raw, "stolen") || strings.Contains(raw, "Cookie") {
 			t.Errorf("identity %v: the upstream sees\n%s", identity, raw)
 		}
 	}
@@ -171,11 +171,11 @@ func TestPublicAnswerBeginsNoSession(t *testing.T) {
 	r := newRig(t, withConfig(pathConfig), withUpstream(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "grafana_session=fixed; Path=/")
 		w.Header().Add("Set-Cookie", " grafana_session =fixed; Path=/")
-		w.Header().Add("Set-Cookie", "theme=dark")
+		w.Header().Add("Set-Cookie", "another_session=fixed")
 	})))
 	resp := r.raw("GET /health HTTP/1.1\r\nHost: grafana.example.com\r\n\r\n")
 	wantStatus(t, resp, http.StatusOK)
-	if got := resp.Header["Set-Cookie"]; len(got) != 1 || got[0] != "theme=dark" {
+	if got := resp.Header["Set-Cookie"]; got != nil {
 		t.Errorf("Set-Cookie: %q", got)
 	}
 }

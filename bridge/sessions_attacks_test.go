@@ -30,10 +30,14 @@ var smuggled = map[string]string{
 	"after a version, RFC 2965":          `$Version=1; theme="dark", %s`,
 	"in quotes":                          `theme="dark; %s"`,
 	"a quoted name":                      `"%s`,
+	"no name, Werkzeug 2.2.2":            "=%s",
+	"no name twice, Werkzeug 2.2.2":      "==%s",
+	"an encoded blank, PHP 7.4.10":       "%20%s",
+	"a plus, PHP 7.4.10":                 "+%s",
 }
 
 // spelt are names that some server takes for shop_sid.
-var spelt = []string{"SHOP_SID", "shop-sid", "shop.sid", "shop sid", "shop[sid", "shop%5Fsid", "%73hop_sid", "shop_sid ", "shop_sid\u00a0", `"shop_sid"`}
+var spelt = []string{"SHOP_SID", "shop-sid", "shop.sid", "shop sid", "shop[sid", "shop%5Fsid", "%73hop_sid", "shop_sid%00x", `"\163hop_sid"`, "shop_sid ", "shop_sid\u00a0", `"shop_sid"`}
 
 func smuggledCookies(name, value string) map[string]string {
 	lines := map[string]string{"with spaces": "theme=dark " + name + " = " + value}

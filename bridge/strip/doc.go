@@ -5,7 +5,7 @@
 //
 // Names are compared folded: lower-cased, with every character but letters and digits
 // equal (adapter.FoldName), because CGI, WSGI and PHP fold them too. What is left of a
-// request keeps its bytes.
+// request keeps its bytes, but for cookies: they are written anew.
 package strip
 
 import (

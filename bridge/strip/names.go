@@ -79,8 +79,9 @@ func (n *Names) HasCookie(name string) bool {
 
 // Header removes from h, in any spelling, every owned name and everything that only a
 // proxy right before the app may say. The caller sets X-Forwarded-For, -Host and -Proto
-// afterwards.
-func (n *Names) Header(h http.Header) {
+// afterwards. It returns how many cookies were dropped because servers read them in
+// different ways.
+func (n *Names) Header(h http.Header) (droppedCookies int) {
 	var buf [64]byte
 	for name := range h {
 		if n.ownsHeader(adapter.AppendFolded(buf[:0], name)) {
@@ -88,8 +89,9 @@ func (n *Names) Header(h http.Header) {
 		}
 	}
 	if len(n.cookies) > 0 || len(n.cookiePrefixes) > 0 || n.session != nil {
-		n.stripCookies(h)
+		droppedCookies = n.stripCookies(h)
 	}
+	return droppedCookies
 }
 
 func (n *Names) ownsHeader(folded []byte) bool {

@@ -33,6 +33,7 @@ type Metrics struct {
 	decision *prometheus.HistogramVec
 	duration *prometheus.HistogramVec
 	sessions *prometheus.CounterVec
+	cookies  *prometheus.CounterVec
 	reloadOK prometheus.Gauge
 	reloaded prometheus.Gauge
 }
@@ -63,6 +64,10 @@ func New(version string) *Metrics {
 			Name: "ssobridge_sessions_total",
 			Help: "What became of sessions of apps: kept, foreign, other (person, role or sign-in), expired, started, start_failed, gone, signed_out, store_failed.",
 		}, []string{"app", "event"}),
+		cookies: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ssobridge_cookies_dropped_total",
+			Help: "Cookies of requests that did not go on to the app, because servers read them in different ways.",
+		}, []string{"app"}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ssobridge_config_last_reload_successful",
 			Help: "1 if the last load of the configuration succeeded, 0 if the one before it is still in use.",
@@ -78,7 +83,7 @@ func New(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.refusals, m.decision, m.duration, m.sessions, m.reloadOK, m.reloaded, build,
+	m.registry.MustRegister(m.requests, m.refusals, m.decision, m.duration, m.sessions, m.cookies, m.reloadOK, m.reloaded, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -113,6 +118,7 @@ type App struct {
 	m        *Metrics
 	name     string
 	allowed  prometheus.Counter
+	cookies  prometheus.Counter
 	decision prometheus.Observer
 	duration prometheus.Observer
 }
@@ -124,6 +130,7 @@ func (m *Metrics) App(name string) *App {
 		m:        m,
 		name:     name,
 		allowed:  m.requests.WithLabelValues(name, Allowed),
+		cookies:  m.cookies.WithLabelValues(name),
 		decision: m.decision.WithLabelValues(name),
 		duration: m.duration.WithLabelValues(name),
 	}
@@ -138,6 +145,13 @@ func (a *App) Allowed() { a.allowed.Inc() }
 
 // Public records that the upstream has answered a request that needed no identity.
 func (a *App) Public() { a.m.requests.WithLabelValues(a.name, Public).Inc() }
+
+// CookiesDropped records cookies of one request that did not go on to the app.
+func (a *App) CookiesDropped(n int) {
+	if n > 0 {
+		a.cookies.Add(float64(n))
+	}
+}
 
 // Refused records a request that the bridge answered itself. outcome is Refused
 // or Failed, reason from a fixed set.
