@@ -24,6 +24,8 @@ type Told struct {
 	Unique bool
 	// Required: people who have no value are refused.
 	Required bool
+	// MayLack: people are sent without it if it cannot be written, or has no word in a map.
+	MayLack bool
 	// Omitted: it is not sent.
 	Omitted bool
 	// Always: it is what every app of the kind knows people by.
@@ -137,7 +139,10 @@ func (t Told) unique() bool {
 // proven reports whether the value tells everybody from everybody else. It need not be
 // required where another one from the same source is, and nobody lacks a subject.
 func (c *identityCheck) proven(t Told) bool {
-	return !t.Omitted && t.unique() && slices.ContainsFunc(c.all, func(other Told) bool {
+	if t.Omitted || !t.unique() {
+		return false
+	}
+	return t.Required || !t.MayLack && slices.ContainsFunc(c.all, func(other Told) bool {
 		return (other.Required || other.Source == "subject") && !other.Omitted && other.Source == t.Source && other.Of == t.Of
 	})
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,6 +76,9 @@ func TestEveCannotArriveAsAnn(t *testing.T) {
 		{"by a word too much", "kind = \"headers\"\nheader.Remote-User = { from = \"email\", required = true, unique = true }", []string{
 			"c.toml:10: adapter.mine.header.Remote-User.unique: is for name, an attribute, and a claim that is one text; remove it",
 		}},
+		{"required elsewhere, and left out here", "kind = \"headers\"\n[adapter.mine.header]\nRemote-Email = { from = \"email\", required = true }\nRemote-User = { from = \"email\", max_length = 9, unsendable = \"omit\" }", []string{
+			"c.toml:12: adapter.mine.header.Remote-User: " + emptyText,
+		}},
 		{"in a token", "kind = \"jwt\"\nheader = \"X-Token\"\nkeys = [{ file = \"k\" }]\nclaims.preferred_username = { from = \"name\", required = true }", []string{
 			"c.toml:12: adapter.mine.claims.preferred_username.from: " + calledText,
 		}},
@@ -114,5 +118,44 @@ func TestEveCannotArriveAsAnn(t *testing.T) {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAnnOfTheOtherDomainIsNotAnn: of addresses in two domains, the part before the "@"
+// may be two people's. Every kind that cuts domains off wants to be told that it is not.
+func TestAnnOfTheOtherDomainIsNotAnn(t *testing.T) {
+	const domains = "domains = [\"example.com\", \"partner.example\"]\n"
+	for name, adapter := range map[string]string{
+		"gitea":     domains + "extends = \"gitea\"\n",
+		"mediawiki": domains + "extends = \"mediawiki\"\n",
+		"headers":   domains + "kind = \"headers\"\nheader.X-User = { from = \"email_local\", required = true }\n",
+		"jwt":       domains + "kind = \"jwt\"\nheader = \"X-Token\"\nkeys = [{ file = \"k\" }]\nclaims.user = { from = \"email_local\", required = true }\n",
+		"session":   domains + "kind = \"session\"\ncodec = \"flask\"\nsecrets = [{ file = \"s\" }]\nfields = { user = { from = \"email_local\", required = true } }\n",
+		"lookup":    domains + "extends = \"rails\"\ncookie = \"c\"\nsecrets = [{ file = \"s\" }]\nlookup = { dsn = { file = \"d\" }, by = { from = \"email_local\" } }\n",
+		"sso":       domains + "kind = \"sso\"\nprotocol = \"jwt\"\nsecret = { file = \"s\" }\nfields = { email = { from = \"email\", required = true }, login = { from = \"email_local\", required = true } }\n",
+		"login":     domains + "kind = \"login\"\ncookies = [\"s\"]\nrequest = { path = \"/login\" }\nsuccess = { status = [302] }\nheader.X-User = { from = \"email_local\", required = true }\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			const want = "c.toml:9: adapter.mine.domains: ann@example.com and ann@partner.example would become one user; keep one domain, or send from = \"email\". " +
+				"Only if a name belongs to the same person in all of the domains, add one_namespace = true"
+			if _, err := ParsePolicy("c.toml", []byte(identityApp+adapter)); err == nil || err.Error() != want {
+				t.Errorf("%v\nwant %s", err, want)
+			}
+			if _, err := ParsePolicy("c.toml", []byte(identityApp+"one_namespace = true\n"+adapter)); err != nil {
+				t.Errorf("one namespace: %v", err)
+			}
+			one := strings.Replace(adapter, `, "partner.example"`, `, "Example.com"`, 1)
+			if _, err := ParsePolicy("c.toml", []byte(identityApp+one)); err != nil {
+				t.Errorf("one domain in two spellings: %v", err)
+			}
+		})
+	}
+}
+
+// TestOneNamespaceOfOneDomain: what is said for nothing was meant for something else.
+func TestOneNamespaceOfOneDomain(t *testing.T) {
+	_, err := ParsePolicy("c.toml", []byte(identityApp+"extends = \"gitea\"\ndomains = [\"example.com\"]\none_namespace = true\n"))
+	if want := "c.toml:11: adapter.mine.one_namespace: is for several domains; remove it"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

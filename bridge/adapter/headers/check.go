@@ -52,6 +52,7 @@ func (o *Options) told() []adapter.Told {
 		h := o.Header[name]
 		told := h.from(o).Told(name, "header."+name)
 		told.Unique, told.Required, told.Omitted = h.Unique, h.Required, omitted[adapter.FoldName(name)]
+		told.MayLack = h.Unsendable == "omit" || h.Unmapped == "omit"
 		all = append(all, told)
 	}
 	return all

@@ -39,7 +39,7 @@ func TestEmailLocal(t *testing.T) {
 	}
 	a := mustOpen(t, Options{
 		Header:  map[string]Header{"X-User": {From: "email_local", Required: true, Encode: "utf-8"}},
-		Domains: []string{"example.com", "Kelvin.Example"},
+		Domains: []string{"example.com", "Kelvin.Example"}, OneNamespace: true,
 	})
 	for _, tt := range tests {
 		p := ann()

@@ -56,6 +56,8 @@ type Options struct {
 	// local part (from = "email_local"). Without such a list ann@a.example and
 	// ann@b.example would be one user.
 	Domains []string `toml:"domains"`
+	// OneNamespace says of several Domains that a local part is the same person in each.
+	OneNamespace bool `toml:"one_namespace"`
 	// Groups are the app's names for groups, by the identity provider's: the map
 	// of every header with from = "groups" that has none of its own.
 	Groups map[string]string `toml:"groups"`
@@ -117,7 +119,7 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	if o.Resync < 0 {
 		fail("resync", "negative; write how often the app shall be made to read the identity anew, such as \"1m\"")
 	}
-	value.CheckDomains(o.Domains, o.uses("email_local"), "headers", fail)
+	value.CheckDomains(o.Domains, o.OneNamespace, o.uses("email_local"), "headers", fail)
 	o.checkGroups(fail)
 	sent := o.compile(a, env, fail)
 	if len(o.Header) > 0 && len(sent) == 0 && errs == nil {

@@ -89,6 +89,8 @@ type Options struct {
 	// Domains are the email domains whose addresses may be shortened to their
 	// local part (from = "email_local").
 	Domains []string `toml:"domains"`
+	// OneNamespace says of several Domains that a local part is the same person in each.
+	OneNamespace bool `toml:"one_namespace"`
 
 	// Strip names headers that are removed from every request although the adapter
 	// never sets them, "X-Extra-*" all that begin so; StripCookies cookies.
@@ -183,7 +185,7 @@ func (o *Options) checkStanding(env adapter.Env, fail value.Fail) {
 	if strings.ContainsFunc(o.Type, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
 		fail("type", `%q is no media type; leave it out, or write such as "JWT" or "at+jwt"`, o.Type)
 	}
-	value.CheckDomains(o.Domains, document.Uses(o.Claims, "email_local"), "claims", fail)
+	value.CheckDomains(o.Domains, o.OneNamespace, document.Uses(o.Claims, "email_local"), "claims", fail)
 }
 
 // isHost reports whether text is a host in one of the forms in which assertions

@@ -65,6 +65,8 @@ type Options struct {
 	// Domains are the email domains whose addresses may be shortened to their
 	// local part (from = "email_local").
 	Domains []string `toml:"domains"`
+	// OneNamespace says of several Domains that a local part is the same person in each.
+	OneNamespace bool `toml:"one_namespace"`
 	// Strip names headers that are removed from every request, "X-Extra-*" all that
 	// begin so; StripCookies cookies.
 	Strip        []string `toml:"strip"`
@@ -145,7 +147,7 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	if o.Timeout != 0 && (o.Timeout < minTimeout || o.Timeout > maxTimeout) {
 		fail("timeout", `%s is not between %s and %s; "10s" is the default`, o.Timeout, minTimeout, maxTimeout)
 	}
-	value.CheckDomains(o.Domains, o.uses(func(f *Field) bool { return f.From == "email_local" }), "fields", fail)
+	value.CheckDomains(o.Domains, o.OneNamespace, o.uses(func(f *Field) bool { return f.From == "email_local" }), "fields", fail)
 	sent := o.openFields(a, env, fail)
 	value.Strip(&a.owned, o.Strip, o.StripCookies, sent, fail)
 	value.StripQuery(&a.owned, o.StripQuery, fail)

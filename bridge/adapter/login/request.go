@@ -50,6 +50,7 @@ func (o *Options) told() []adapter.Told {
 			f := t.fields[name]
 			told := f.source().Told(name, t.key+"."+name)
 			told.Unique, told.Required, told.Omitted = f.Unique, f.Required || f.Credential != "", slices.Contains(o.Omit, name)
+			told.MayLack = f.Unsendable == "omit" || f.Unmapped == "omit"
 			all = append(all, told)
 		}
 	}

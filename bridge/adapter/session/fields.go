@@ -18,7 +18,7 @@ func (o *Options) openFields(a *sessionAdapter, f *format, secrets []string, env
 		fail("fields", `no field; write one such as [fields] user_id = { from = "email", required = true }`)
 	}
 	o.checkNames(f, fail)
-	value.CheckDomains(o.Domains, document.Uses(o.Fields, "email_local") || o.Lookup.By.From == "email_local", "fields", fail)
+	value.CheckDomains(o.Domains, o.OneNamespace, document.Uses(o.Fields, "email_local") || o.Lookup.By.From == "email_local", "fields", fail)
 	c := document.NewCompiler(document.Rules{
 		Env: env, Fail: fail, Noun: "field", Domains: o.Domains, MaxNumber: f.maxNumber(),
 		Lists: true, Lookup: transforms(secrets),

@@ -72,6 +72,8 @@ type Options struct {
 	// Domains are the email domains whose addresses may be shortened to their
 	// local part (from = "email_local").
 	Domains []string `toml:"domains"`
+	// OneNamespace says of several Domains that a local part is the same person in each.
+	OneNamespace bool `toml:"one_namespace"`
 	// Lookup asks the app's own database.
 	Lookup lookup.Options `toml:"lookup"`
 

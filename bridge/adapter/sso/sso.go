@@ -74,6 +74,8 @@ type Options struct {
 	// Domains are the email domains whose addresses may be shortened to their
 	// local part (from = "email_local").
 	Domains []string `toml:"domains"`
+	// OneNamespace says of several Domains that a local part is the same person in each.
+	OneNamespace bool `toml:"one_namespace"`
 	// Connections are what people may open in Guacamole, by the names that they see.
 	Connections map[string]Connection `toml:"connections"`
 
@@ -181,7 +183,7 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 	}
 	value.Strip(&a.owned, o.Strip, o.StripCookies, nil, fail)
 	value.StripQuery(&a.owned, o.StripQuery, fail)
-	value.CheckDomains(o.Domains, o.usesEmailLocal(), "fields", fail)
+	value.CheckDomains(o.Domains, o.OneNamespace, o.usesEmailLocal(), "fields", fail)
 	if p != nil {
 		if !p.connects && o.Connections != nil {
 			fail("connections", `are for protocol = "guacamole"; remove them`)
@@ -272,7 +274,7 @@ func (o *Options) openFields(a *ssoAdapter, p *protocol, env adapter.Env, fail v
 		options.Required = options.Required || name == p.subject || slices.Contains(p.required, name)
 		told := options.source().Told(name, "fields."+name)
 		told.Unique, told.Required, told.Omitted = options.Unique, options.Required, slices.Contains(o.Omit, name)
-		told.Always = name == p.subject
+		told.MayLack, told.Always = options.Unsendable == "omit" || options.Unmapped == "omit", name == p.subject
 		a.told = append(a.told, told)
 		if slices.Contains(o.Omit, name) {
 			continue

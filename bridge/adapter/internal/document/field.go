@@ -147,5 +147,6 @@ func (f *Field) told(name, key string, omitted, required bool, by *Field) []adap
 		t, unique = by.Source().Told(name, "lookup.by"), by.Unique
 	}
 	t.Unique, t.Required, t.Omitted = unique, f.Required || required, omitted
+	t.MayLack = f.Unsendable == "omit" || f.Unmapped == "omit"
 	return []adapter.Told{t}
 }

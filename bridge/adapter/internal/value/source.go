@@ -201,15 +201,28 @@ func emailLocal(domains []string) func(*adapter.Input) (string, error) {
 }
 
 // CheckDomains keeps people from taking domains for what it is not: a list of
-// who may enter. Used says that something has from = "email_local"; what is what
-// could have.
-func CheckDomains(domains []string, used bool, what string, fail Fail) {
+// who may enter. Of several domains, ann@a.example and ann@b.example would be one user:
+// one says that they are one person. Used says that something has
+// from = "email_local"; what is what could have.
+func CheckDomains(domains []string, one, used bool, what string, fail Fail) {
 	if len(domains) > 0 && !used {
 		fail("domains", `are for %s with from = "email_local", and there is none; whom the app lets in is for rules to say`, what)
 	}
+	var distinct []string
 	for _, d := range domains {
 		if strings.Trim(d, ".") != d || d == "" || strings.ContainsAny(d, "@* ,") {
 			fail("domains", `%q is no domain; write what stands behind the "@", such as "example.com"`, d)
+			continue
 		}
+		if folded := mapping.LowerASCII(d); !slices.Contains(distinct, folded) {
+			distinct = append(distinct, folded)
+		}
+	}
+	switch {
+	case one && len(domains) < 2:
+		fail("one_namespace", "is for several domains; remove it")
+	case !one && len(distinct) > 1:
+		fail("domains", `ann@%s and ann@%s would become one user; keep one domain, or send from = "email". `+
+			`Only if a name belongs to the same person in all of the domains, add one_namespace = true`, distinct[0], distinct[1])
 	}
 }
