@@ -48,6 +48,9 @@ type Header struct {
 	// Allow are the only characters that the app's names have, such as
 	// "a-z0-9._-". Others are refused.
 	Allow string `toml:"allow"`
+	// Pattern is a regular expression (RE2) that the app's names match from beginning to
+	// end. Others are refused.
+	Pattern string `toml:"pattern"`
 	// MaxLength is how many characters the app's names have at most; 0: any. A
 	// longer one is refused, not cut: the rest told two people apart.
 	MaxLength int `toml:"max_length"`

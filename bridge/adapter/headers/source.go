@@ -26,7 +26,7 @@ func (h *Header) from(o *Options) *value.Source {
 func (h *Header) words(o *Options) *value.Words {
 	return &value.Words{
 		Map: h.Map, Unmapped: h.Unmapped, Groups: o.Groups, GroupsUnmapped: o.Unmapped,
-		Lower: h.Lower, Replace: h.Replace, Allow: h.Allow, MaxLength: h.MaxLength, Forbid: h.Forbid, Prefix: h.Prefix, Unique: h.Unique,
+		Lower: h.Lower, Replace: h.Replace, Allow: h.Allow, Pattern: h.Pattern, MaxLength: h.MaxLength, Forbid: h.Forbid, Prefix: h.Prefix, Unique: h.Unique,
 	}
 }
 

@@ -34,6 +34,8 @@ func TestNames(t *testing.T) {
 		{"case is not allowed", Header{From: "email_local", Allow: "a-z0-9._-"}, "Ann@example.com", "", value.ErrAllowed},
 		{"beyond ASCII is not allowed", Header{From: "email_local", Allow: "a-z0-9", Encode: "utf-8"}, "zoë@example.com", "", value.ErrAllowed},
 
+		{"like the pattern", Header{From: "email_local", Pattern: "a|[a-z]+"}, "ann@example.com", "ann", nil},
+		{"not like the pattern to the end", Header{From: "email_local", Pattern: "a|[a-z]+"}, "ann.@example.com", "", value.ErrPattern},
 		{"replaced", Header{From: "email", Replace: at, Allow: "a-z.-"}, "ann@example.com", "ann-at-example.com", nil},
 		{"replaced twice", Header{From: "email", Replace: map[string]string{"@": "_", "+": "-"}}, "a+b@example.com", "a-b_example.com", nil},
 		// Else ann-at-example@example.com could be somebody at another domain.
@@ -242,6 +244,9 @@ func TestWordOptionErrors(t *testing.T) {
 		}},
 		{"lower of a list", one(groups(Header{Lower: true})), []string{
 			`header.X-User.lower: is for email, email_local and a claim that is one text`,
+		}},
+		{"a pattern that would match a part", one(Header{From: "email", Required: true, Pattern: "a)|(b"}), []string{
+			`header.X-User.pattern: "a)|(b" is no regular expression (RE2) for a whole name; write such as "[a-z0-9]([-._]?[a-z0-9])*"`,
 		}},
 		{"allow that cannot be read", one(Header{From: "email", Allow: "zoë"}), []string{
 			`header.X-User.allow: "zoë"; write ASCII characters and ranges of them, such as "a-z0-9._-"`,

@@ -46,6 +46,7 @@ type Field struct {
 	Lower     bool              `toml:"lower"`
 	Replace   map[string]string `toml:"replace"`
 	Allow     string            `toml:"allow"`
+	Pattern   string            `toml:"pattern"`
 	MaxLength int               `toml:"max_length"`
 	Forbid    []string          `toml:"forbid"`
 	Prefix    string            `toml:"prefix"`
@@ -85,7 +86,7 @@ func (f *Field) source() *value.Source {
 // words are the app's words for what the source says.
 func (f *Field) words() *value.Words {
 	return &value.Words{
-		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow,
+		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow, Pattern: f.Pattern,
 		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix, Unique: f.Unique,
 	}
 }

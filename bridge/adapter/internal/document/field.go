@@ -53,6 +53,7 @@ type Field struct {
 	Lower     bool              `toml:"lower"`
 	Replace   map[string]string `toml:"replace"`
 	Allow     string            `toml:"allow"`
+	Pattern   string            `toml:"pattern"`
 	MaxLength int               `toml:"max_length"`
 	Forbid    []string          `toml:"forbid"`
 	Prefix    string            `toml:"prefix"`
@@ -108,13 +109,13 @@ func (f *Field) plain() bool {
 // wordless reports whether the field sends what it holds as it is.
 func (f *Field) wordless() bool {
 	return f.Unsendable == "" && f.Map == nil && f.Unmapped == "" && !f.Lower && f.Replace == nil &&
-		f.Allow == "" && f.MaxLength == 0 && f.Forbid == nil && f.Prefix == ""
+		f.Allow == "" && f.Pattern == "" && f.MaxLength == 0 && f.Forbid == nil && f.Prefix == ""
 }
 
 // words are the app's words for what the source says.
 func (f *Field) words() *value.Words {
 	return &value.Words{
-		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow,
+		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow, Pattern: f.Pattern,
 		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix, Unique: f.Unique,
 	}
 }

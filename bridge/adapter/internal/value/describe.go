@@ -47,6 +47,7 @@ func (w *Words) Describe(s *Source) []string {
 	add(w.Lower, "in lower case")
 	add(len(w.Replace) > 0, "replaced (%s)", pairs(w.Replace))
 	add(w.Allow != "", "only the characters %s", w.Allow)
+	add(w.Pattern != "", "only names like %s", w.Pattern)
 	add(w.MaxLength > 0, "at most %d characters", w.MaxLength)
 	add(len(w.Forbid) > 0, "never %s", strings.Join(w.Forbid, " or "))
 	add(w.Prefix != "", "behind %q", w.Prefix)

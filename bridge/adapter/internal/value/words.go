@@ -3,6 +3,7 @@ package value
 import (
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -25,6 +26,7 @@ type Shape struct {
 	lower        bool
 	forth, back  *strings.Replacer // nil: nothing is replaced
 	allowed      *[utf8.RuneSelf]bool
+	pattern      *regexp.Regexp
 	most         int
 	forbidden    map[string]bool // in lower case
 	prefix       string
@@ -35,6 +37,7 @@ var (
 	ErrUnmapped  = errors.New("map has no word for what the person has")
 	ErrAmbiguous = errors.New("value reads like another one after replace, so that two people could become one")
 	ErrAllowed   = errors.New("value has characters that allow does not list")
+	ErrPattern   = errors.New("value is no name of the app: it does not match pattern")
 	ErrMost      = errors.New("value is longer than max_length")
 	ErrForbidden = errors.New("value is one of those in forbid")
 )
@@ -71,6 +74,8 @@ func (s *Shape) Finish(text string) (string, error) {
 	switch {
 	case s.allowed != nil && strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf || !s.allowed[r] }):
 		return "", ErrAllowed
+	case s.pattern != nil && !s.pattern.MatchString(text):
+		return "", ErrPattern
 	case s.most > 0 && utf8.RuneCountInString(text) > s.most:
 		return "", ErrMost
 	case s.forbidden != nil && s.forbidden[mapping.LowerASCII(text)]:
@@ -98,6 +103,8 @@ type Words struct {
 	// Allow are the only characters that the app's names have, such as
 	// "a-z0-9._-".
 	Allow string
+	// Pattern is a regular expression that the app's names match from beginning to end.
+	Pattern string
 	// MaxLength is how many characters they have at most; 0: any.
 	MaxLength int
 	// Forbid are names that nobody may have, in any case.
@@ -123,6 +130,7 @@ func (w *Words) Shape(src *Source, env adapter.Env, bad Fail) *Shape {
 			bad(".allow", `%q; write ASCII characters and ranges of them, such as "a-z0-9._-"`, w.Allow)
 		}
 	}
+	w.compilePattern(s, bad)
 	w.replacers(s, bad)
 	for _, name := range w.Forbid {
 		if s.forbidden == nil {
@@ -130,7 +138,7 @@ func (w *Words) Shape(src *Source, env adapter.Env, bad Fail) *Shape {
 		}
 		s.forbidden[mapping.LowerASCII(name)] = true
 	}
-	if names == nil && !s.lower && s.forth == nil && s.allowed == nil && s.most == 0 && s.forbidden == nil && s.prefix == "" {
+	if names == nil && !s.lower && s.forth == nil && s.allowed == nil && s.pattern == nil && s.most == 0 && s.forbidden == nil && s.prefix == "" {
 		return nil
 	}
 	return s
@@ -158,7 +166,7 @@ func (w *Words) checkShape(src *Source, bad Fail) {
 	for _, option := range []struct {
 		key   string
 		given bool
-	}{{"replace", w.Replace != nil}, {"allow", w.Allow != ""}, {"max_length", w.MaxLength != 0}, {"forbid", w.Forbid != nil}} {
+	}{{"replace", w.Replace != nil}, {"allow", w.Allow != ""}, {"pattern", w.Pattern != ""}, {"max_length", w.MaxLength != 0}, {"forbid", w.Forbid != nil}} {
 		if option.given && !isName {
 			bad("."+option.key, "is not for %s, whose words somebody here chose: write the right ones there", src.Name())
 		}
@@ -253,6 +261,23 @@ func (w *Words) replacers(s *Shape, bad Fail) {
 	if forth != nil {
 		s.forth, s.back = strings.NewReplacer(forth...), strings.NewReplacer(back...)
 	}
+}
+
+// compilePattern compiles Pattern. RE2 takes time in proportion to a value's length.
+func (w *Words) compilePattern(s *Shape, bad Fail) {
+	if w.Pattern == "" {
+		return
+	}
+	_, err := regexp.Compile(w.Pattern) // "a)|(b" is none, and would match more than a whole name
+	var pattern *regexp.Regexp
+	if err == nil {
+		pattern, err = regexp.Compile(`\A(?:` + w.Pattern + `)\z`)
+	}
+	if err != nil {
+		bad(".pattern", `%q is no regular expression (RE2) for a whole name; write such as "[a-z0-9]([-._]?[a-z0-9])*"`, w.Pattern)
+		return
+	}
+	s.pattern = pattern
 }
 
 // allowed reads a set of characters such as "a-z0-9._-", in which a hyphen that
