@@ -106,7 +106,7 @@ emails = ["*@example.com"]
 	robot := idToken(idp.URL, "robots", nil)
 	ann := r.issuer.Assertion(verifiertest.Claims{Audience: "wiki.example.com", Subject: "ann-id", Email: "ann@example.com"})
 	basic := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("ann:secret"))
-	for credentials, want := range map[string]int{"Bearer " + robot: 200, robot: 401, "": 401, "Bearer": 401, "Basic " + robot: 401} {
+	for credentials, want := range map[string]int{"Bearer " + robot: 200, "bearer  " + robot: 200, "Bearer\t" + robot: 401, robot: 401, "": 401, "Bearer": 401, "Basic " + robot: 401} {
 		wantStatus(t, r.raw("GET / HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: "+credentials+"\r\n\r\n"), want)
 	}
 	for name, tc := range map[string]struct {

@@ -14,6 +14,10 @@ type compact struct {
 	signature    []byte
 }
 
+// maxHeaderBytes bounds the header before it is decoded. Those of real issuers have
+// less than 1 kB.
+const maxHeaderBytes = 4 << 10
+
 // maxKeyIDBytes bounds what is looked up; Pomerium's key IDs have 64 bytes.
 const maxKeyIDBytes = 256
 
@@ -39,6 +43,9 @@ func splitCompact(s string) (compact, map[string]any, *Error) {
 	payload, signature, ok := strings.Cut(rest, ".")
 	if !ok || strings.Contains(signature, ".") {
 		return compact{}, nil, refuse(ReasonMalformed, "not three parts")
+	}
+	if base64.RawURLEncoding.DecodedLen(len(header)) > maxHeaderBytes {
+		return compact{}, nil, refuse(ReasonMalformed, "header is over %d bytes", maxHeaderBytes)
 	}
 	var (
 		c   = compact{signingInput: s[:len(header)+1+len(payload)]}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -116,14 +117,25 @@ func isInternal(rawURL string) bool {
 		return true
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		ip = ip.Unmap()
-		// 100.64.0.0/10 is for carriers (RFC 6598), and a cloud's metadata.
-		return !ip.IsGlobalUnicast() || ip.IsPrivate() || netip.MustParsePrefix("100.64.0.0/10").Contains(ip)
+		ip = ip.WithZone("").Unmap()
+		return !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(inside, func(p netip.Prefix) bool { return p.Contains(ip) })
 	}
 	// "127.1" and "0x7f000001" are addresses to some resolvers. No top-level
 	// domain begins with a digit.
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	return last == "" || '0' <= last[0] && last[0] <= '9'
+}
+
+// inside are addresses that are not, or need not be, on the Internet: those for carriers
+// (RFC 6598), a cloud's metadata among them, and others for special use (RFC 6890), and
+// those that stand for an IPv4 address, which may be any.
+var inside = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-compatible, IPv4-translated
+	netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), // NAT64
+	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32"), // 6to4, Teredo
+	netip.MustParsePrefix("fec0::/10"),
 }
 
 // boundedTransport lets through redirects, which the client judges, and whole

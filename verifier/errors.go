@@ -36,11 +36,16 @@ const (
 	ReasonAudience Reason = "audience_mismatch"
 	// ReasonExpired: "exp" has passed.
 	ReasonExpired Reason = "expired"
+	// ReasonLifetime: "exp" is further away than Options.MaxLifetime.
+	ReasonLifetime Reason = "lifetime_too_long"
 	// ReasonNotYetValid: "nbf" or "iat" is still to come.
 	ReasonNotYetValid Reason = "not_yet_valid"
 	// ReasonSubjectEmpty: the assertion names nobody. Pomerium signs such
 	// assertions for anonymous requests on public routes.
 	ReasonSubjectEmpty Reason = "subject_empty"
+	// ReasonServiceToken: the assertion is of a service token of Cloudflare Access,
+	// which has a name of its own and no subject.
+	ReasonServiceToken Reason = "service_token"
 )
 
 // Error is the error of every refused assertion.

@@ -46,10 +46,11 @@ func withTables(keys []Key, before keySet) []Key {
 			continue
 		}
 		left--
-		if old := before[k.ID].fast; old != nil && old.public.Equal(public) {
-			k.fast, k.Public = old, old.public
-		} else {
-			k.fast = &fastES256{public: public}
+		k.fast = &fastES256{public: public}
+		for _, old := range before[k.ID].Alternatives() {
+			if old.fast != nil && old.fast.public.Equal(public) {
+				k.fast, k.Public = old.fast, old.fast.public
+			}
 		}
 	}
 	return keys

@@ -90,6 +90,7 @@ func isLoopback(host string) bool {
 // jwksAnswer is what one fetch brought.
 type jwksAnswer struct {
 	keys      []Key
+	skipped   []string
 	jwks      []byte // as it was sent
 	etag      string
 	unchanged bool          // 304: the keys are still the ones of the given ETag
@@ -133,7 +134,8 @@ func fetchJWKS(ctx context.Context, client *http.Client, rawURL, etag string) (j
 	}
 	// The body stays out of the error: it is another party's text.
 	answer.jwks = body
-	answer.keys, err = ParseJWKS(body)
+	set, err := ReadJWKS(body)
+	answer.keys, answer.skipped = set.Keys, set.Skipped
 	return answer, err
 }
 

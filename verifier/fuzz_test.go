@@ -187,10 +187,10 @@ func FuzzParseJWKS(f *testing.F) {
 		wantVetted(t, keys)
 		seen := make(map[string]bool)
 		for _, k := range keys {
-			if seen[k.ID] {
+			if seen[k.Algorithm+k.ID] {
 				t.Fatalf("two keys of ID %q", k.ID)
 			}
-			seen[k.ID] = true
+			seen[k.Algorithm+k.ID] = true
 		}
 	})
 }

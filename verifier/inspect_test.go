@@ -37,7 +37,7 @@ func TestInspect(t *testing.T) {
 	good := claims(func(*verifiertest.Claims) {})
 	expired := claims(func(c *verifiertest.Claims) { c.Expires = now().AddDate(0, 0, -1) })
 	_, payload, _ := decodeParts(t, good)
-	const notRead = "claims not checked; issuer not checked; audience not checked; expiry not checked; " +
+	const notRead = "claims not checked; issuer not checked; audience not checked; expiry not checked; lifetime not checked; " +
 		"not before not checked; issued at not checked; subject not checked"
 	for name, tt := range map[string]struct {
 		assertion string
@@ -59,7 +59,7 @@ func TestInspect(t *testing.T) {
 		},
 		"claims of wrong types": {
 			claims(func(c *verifiertest.Claims) { c.Extra = map[string]any{"groups": "a,b"} }),
-			"claims: claims_malformed; issuer not checked; audience not checked; expiry not checked; " +
+			"claims: claims_malformed; issuer not checked; audience not checked; expiry not checked; lifetime not checked; " +
 				"not before not checked; issued at not checked; subject not checked",
 		},
 		"not an assertion": {"foo", "serialisation: assertion_malformed; algorithm not checked; key not checked; signature not checked; " + notRead},

@@ -36,11 +36,22 @@ type Key struct {
 	Public crypto.PublicKey
 
 	fast *fastES256 // nil: checked by the standard library
+	// other is the key of the same ID for the other algorithm; nil: there is none.
+	other *Key
+}
+
+// Alternatives returns the key and, if the issuer has one of the same ID for the other
+// algorithm, that.
+func (k Key) Alternatives() []Key {
+	if k.other == nil {
+		return []Key{k}
+	}
+	return []Key{k, *k.other}
 }
 
 // KeySource finds the keys of one issuer.
 type KeySource interface {
-	// Key returns the key of exactly this ID. Its error is an *Error with
+	// Key returns the key of exactly this ID, with its [Key.Alternatives]. Its error is an *Error with
 	// ReasonKeyUnknown or ReasonKeysUnavailable, so that "no such key" and "I
 	// cannot know" stay apart.
 	Key(ctx context.Context, keyID string) (Key, error)
@@ -52,8 +63,16 @@ type keySet map[string]Key
 // newKeySet returns the set of keys that comes after before; nil: the first.
 func newKeySet(keys []Key, before keySet) keySet {
 	keys = withTables(keys, before)
+	for i := range keys {
+		keys[i].other = nil
+	}
 	set := make(keySet, len(keys))
 	for _, k := range keys {
+		if first, there := set[k.ID]; there && first.Algorithm != k.Algorithm {
+			second := k
+			first.other = &second
+			k = first
+		}
 		set[k.ID] = k
 	}
 	// An assertion without a key ID can only mean the one key there is

@@ -39,7 +39,7 @@ func TestVerifyUnknownKeyIDFlood(t *testing.T) {
 		})
 		pass(time.Until(keys.Status().NextRefresh))
 		net.fetched()
-		v, err := verifier.New(keys, verifier.Options{Issuer: host, Audience: []string{host}})
+		v, err := verifier.New(keys, verifier.Options{Issuer: host, Audience: []string{host}, MaxLifetime: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,6 +38,9 @@ func NewOIDC(keys KeySource, o Options) (*Verifier, error) {
 	if len(o.Algorithms) == 0 {
 		o.Algorithms = []string{ES256, RS256}
 	}
+	if o.MaxLifetime == 0 {
+		o.MaxLifetime = DefaultMaxLifetimeOIDC
+	}
 	v, err := New(keys, o)
 	if err != nil {
 		return nil, err
@@ -115,7 +118,7 @@ func (c *compact) readIDTokenHeader(members map[string]any) *Error {
 
 // oidcClaims are further claims that this file or go-oidc reads.
 func oidcClaims() []string {
-	return []string{"azp", "email_verified", "events", "hasgroups", "typ", "nonce", "at_hash", "_claim_names", "_claim_sources"}
+	return []string{"azp", "email_verified", "events", "hasgroups", "typ", "token_use", "scp", "nonce", "at_hash", "_claim_names", "_claim_sources"}
 }
 
 // checkIDToken checks the claims as OpenID Connect Core §3.1.3.7 has it, and
@@ -135,13 +138,10 @@ func (v *Verifier) checkIDToken(c *claims) (clientID string, _ *Error) {
 		return "", refuse(ReasonClaims, "iat is missing")
 	}
 	now := v.o.Now()
-	for _, check := range []func(*claims, time.Time) *Error{v.checkExpiry, v.checkNotBefore, v.checkIssuedAt} {
+	for _, check := range []func(*claims, time.Time) *Error{v.checkExpiry, v.checkLifetime, v.checkNotBefore, v.checkIssuedAt, v.checkSubject} {
 		if refusal := check(c, now); refusal != nil {
 			return "", refusal
 		}
-	}
-	if c.principal.Subject == "" {
-		return "", refuse(ReasonSubjectEmpty, "sub is missing or empty")
 	}
 	return clientID, nil
 }
@@ -158,6 +158,14 @@ func checkKind(members map[string]any) error {
 	// "Bearer" (an access token), "Refresh", "Logout".
 	if typ, present := members["typ"]; present && typ != "ID" && typ != "JWT" {
 		return errors.New("typ is of another kind of JWT than an ID token")
+	}
+	// Cognito says so in token_use. Okta and Entra ID say nowhere that they have signed
+	// an access token, but only such have scp.
+	if use, present := members["token_use"]; present && use != "id" {
+		return errors.New("token_use is of another kind of token than an ID token")
+	}
+	if _, present := members["scp"]; present {
+		return errors.New("scp makes it an access token, and not an ID token")
 	}
 	if _, present := members["events"]; present {
 		return errors.New("events makes it a logout token or another security event")

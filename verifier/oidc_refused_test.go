@@ -77,6 +77,8 @@ func TestIDTokenRefused(t *testing.T) {
 		"claim in other case":                  {nil, changes{"Sub": "admin"}, badClaims},
 		"email_verified in other case":         {nil, changes{"Email_verified": true, "email_verified": absent{}}, badClaims},
 		"Keycloak's access token":              {nil, changes{"typ": "Bearer"}, badClaims},
+		"Cognito's access token":               {nil, changes{"token_use": "access"}, badClaims},
+		"Okta's access token":                  {nil, changes{"cid": "0oa1", "uid": "00u1", "scp": []string{"openid"}}, badClaims},
 		"Keycloak's refresh token":             {nil, changes{"typ": "Refresh"}, badClaims},
 		"typ claim not a string":               {nil, changes{"typ": []string{"ID"}}, badClaims},
 		"logout token without typ":             {nil, changes{"events": changes{"http://schemas.openid.net/event/backchannel-logout": changes{}}}, badClaims},

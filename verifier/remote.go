@@ -78,6 +78,7 @@ type RemoteKeys struct {
 type remoteState struct {
 	set       keySet
 	keys      []Key
+	skipped   []string
 	jwks      []byte // as published; nil if from the cache
 	etag      string
 	confirmed time.Time // when the issuer last said that these are its keys
@@ -89,6 +90,8 @@ type KeyStatus struct {
 	URL string
 	// Keys that assertions are verified with; empty until the first good fetch.
 	Keys []Key
+	// Skipped says of each key of the issuer that is not used which it is and why.
+	Skipped []string
 	// ConfirmedAt is when the issuer last published these keys.
 	ConfirmedAt time.Time
 	// NextRefresh is when they are fetched again.
@@ -253,17 +256,21 @@ func (r *RemoteKeys) refresh(ctx context.Context, keep bool) (time.Duration, err
 	if err != nil {
 		return 0, err
 	}
-	fresh := &remoteState{set: newKeySet(answer.keys, before), keys: answer.keys, jwks: answer.jwks, etag: answer.etag, confirmed: now}
+	fresh := &remoteState{set: newKeySet(answer.keys, before), keys: answer.keys, skipped: answer.skipped, jwks: answer.jwks, etag: answer.etag, confirmed: now}
 	if answer.unchanged {
-		fresh = &remoteState{set: old.set, keys: old.keys, jwks: old.jwks, etag: old.etag, confirmed: now}
+		fresh = &remoteState{set: old.set, keys: old.keys, skipped: old.skipped, jwks: old.jwks, etag: old.etag, confirmed: now}
 	}
 	r.state.Store(fresh)
 	// Once told to stop, the file may be somebody else's.
 	if keep && ctx.Err() == nil {
 		r.storeCache(fresh)
 	}
-	if old == nil || !slices.Equal(keyIDs(old.keys), keyIDs(fresh.keys)) {
-		r.o.Log.LogAttrs(ctx, slog.LevelInfo, "keys changed", slog.String("jwks_url", r.o.URL), slog.Any("key_ids", keyIDs(fresh.keys)))
+	if old == nil || !slices.Equal(keyIDs(old.keys), keyIDs(fresh.keys)) || !slices.Equal(old.skipped, fresh.skipped) {
+		attrs := []slog.Attr{slog.String("jwks_url", r.o.URL), slog.Any("key_ids", keyIDs(fresh.keys))}
+		if fresh.skipped != nil {
+			attrs = append(attrs, slog.Any("skipped", fresh.skipped))
+		}
+		r.o.Log.LogAttrs(ctx, slog.LevelInfo, "keys changed", attrs...)
 	}
 	return answer.maxAge, nil
 }
@@ -298,7 +305,7 @@ func (r *RemoteKeys) Status() KeyStatus {
 	st := KeyStatus{URL: r.o.URL, NextRefresh: r.next, LastError: r.lastError}
 	r.mu.Unlock()
 	if s := r.state.Load(); s != nil {
-		st.Keys, st.ConfirmedAt = s.keys, s.confirmed
+		st.Keys, st.Skipped, st.ConfirmedAt = s.keys, s.skipped, s.confirmed
 		st.Usable = r.o.Now().Sub(s.confirmed) <= r.o.MaxStale
 	}
 	return st

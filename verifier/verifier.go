@@ -7,13 +7,19 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Defaults of Options.
 const (
 	// DefaultLeeway is how far two clocks may differ.
 	DefaultLeeway = 60 * time.Second
+	// DefaultMaxLifetime is far beyond the five minutes of Pomerium's assertions.
+	DefaultMaxLifetime = 24 * time.Hour
+	// DefaultMaxLifetimeOIDC is as long as sessions of Cloudflare Access can be.
+	DefaultMaxLifetimeOIDC = 31 * 24 * time.Hour
 	// DefaultMaxBytes bounds an assertion; one with 1,000 groups has 85 kB.
 	DefaultMaxBytes = 128 << 10
 )
@@ -32,6 +38,14 @@ type Options struct {
 	// Leeway is how far the issuer's clock may be off, both ways; 0: 60 s,
 	// negative: none.
 	Leeway time.Duration
+	// MaxLifetime is how far away "exp" may be: whoever finds an assertion in a log
+	// or a backup must not be somebody for years. 0: 24 h, or of NewOIDC 31 days;
+	// negative: any.
+	MaxLifetime time.Duration
+	// GoogleIAP: the assertions are Google's Identity-Aware Proxy's. An email counts
+	// only of Google's own accounts, or if the external identity's is verified, and
+	// never with the prefix that names the tenant.
+	GoogleIAP bool
 	// TrustEmail keeps the email of an ID token that does not say whether it is
 	// verified. Only for NewOIDC, and only for a provider that lets nobody choose
 	// their own: otherwise anyone can be anyone.
@@ -84,6 +98,9 @@ func newVerifier(keys KeySource, o Options) (*Verifier, error) {
 	case o.Leeway < 0:
 		o.Leeway = 0
 	}
+	if o.MaxLifetime == 0 {
+		o.MaxLifetime = DefaultMaxLifetime
+	}
 	o.StandardECDSA = o.StandardECDSA || fips140.Enabled()
 	if o.MaxBytes == 0 {
 		o.MaxBytes = DefaultMaxBytes
@@ -131,6 +148,9 @@ func (v *Verifier) Verify(ctx context.Context, assertion string) (*Principal, er
 	if refusal := v.checkClaims(c); refusal != nil {
 		return nil, refusal
 	}
+	if v.o.GoogleIAP {
+		c.principal.keepGoogleEmail()
+	}
 	return c.principal, nil
 }
 
@@ -170,6 +190,9 @@ func (v *Verifier) key(ctx context.Context, c *compact) (Key, error) {
 		}
 		return Key{}, &Error{Reason: ReasonKeysUnavailable, Err: err}
 	}
+	if key.other != nil && key.other.Algorithm == c.algorithm {
+		key = *key.other
+	}
 	if key.Algorithm != c.algorithm {
 		return Key{}, refuse(ReasonAlgorithm, "key is for %s, header says otherwise", key.Algorithm)
 	}
@@ -208,6 +231,7 @@ var claimChecks = [...]claimCheck{
 	{"issuer", (*Verifier).checkIssuer},
 	{"audience", (*Verifier).checkAudience},
 	{"expiry", (*Verifier).checkExpiry},
+	{"lifetime", (*Verifier).checkLifetime},
 	{"not before", (*Verifier).checkNotBefore},
 	{"issued at", (*Verifier).checkIssuedAt},
 	{"subject", (*Verifier).checkSubject},
@@ -239,6 +263,13 @@ func (v *Verifier) checkExpiry(c *claims, now time.Time) *Error {
 	return nil
 }
 
+func (v *Verifier) checkLifetime(c *claims, now time.Time) *Error {
+	if v.o.MaxLifetime > 0 && c.expires.After(now.Add(v.o.MaxLifetime+v.o.Leeway)) {
+		return refuse(ReasonLifetime, "exp is %s ahead, and at most %s is accepted", c.expires.Sub(now).Round(time.Second), v.o.MaxLifetime)
+	}
+	return nil
+}
+
 func (v *Verifier) checkNotBefore(c *claims, now time.Time) *Error {
 	if now.Add(v.o.Leeway).Before(c.notBefore) {
 		return refuse(ReasonNotYetValid, "nbf is %s ahead", c.notBefore.Sub(now).Round(time.Second))
@@ -254,10 +285,22 @@ func (v *Verifier) checkIssuedAt(c *claims, now time.Time) *Error {
 }
 
 func (v *Verifier) checkSubject(c *claims, _ time.Time) *Error {
-	if c.principal.Subject == "" {
-		return refuse(ReasonSubjectEmpty, "sub is empty: an anonymous request on a public route")
+	if strings.ContainsFunc(c.principal.Subject, seen) {
+		return nil
 	}
-	return nil
+	if name, _ := c.principal.Claims["common_name"].(string); name != "" && c.principal.Subject == "" {
+		return refuse(ReasonServiceToken, "sub is empty, and common_name is not: a service token of Cloudflare Access, which is nobody's")
+	}
+	if c.principal.Subject != "" {
+		return refuse(ReasonSubjectEmpty, "sub has nothing in it that can be seen")
+	}
+	return refuse(ReasonSubjectEmpty, "sub is empty: it names nobody, as Pomerium's do for anonymous requests on a public route")
+}
+
+// seen is true of characters that somebody can see.
+func seen(r rune) bool {
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) &&
+		!unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // equalHost compares as host names are compared: ASCII letters without case,

@@ -123,6 +123,10 @@ type Issuer struct {
 	Leeway time.Duration
 	// MaxStale is how long keys are used that could not be fetched anew.
 	MaxStale time.Duration
+	// MaxLifetime is how far away an assertion's end may be.
+	MaxLifetime time.Duration
+	// GoogleIAP: the assertions are those of Google's Identity-Aware Proxy.
+	GoogleIAP bool
 	// JWKSURL is where keys are fetched from.
 	JWKSURL string
 	// DiscoveryURL is the issuer URL of an OpenID provider, whose keys are

@@ -42,12 +42,12 @@ func TestLoadFull(t *testing.T) {
 	}
 	pomerium := &Issuer{
 		Name: "pomerium", Header: "X-Pomerium-Jwt-Assertion", Algorithms: []string{"ES256"}, Format: "host",
-		Leeway: time.Minute, MaxStale: 24 * time.Hour,
+		Leeway: time.Minute, MaxStale: 24 * time.Hour, MaxLifetime: 24 * time.Hour,
 		JWKSURL: "https://grafana.example.com/.well-known/pomerium/jwks.json",
 	}
 	staging := &Issuer{
 		Name: "staging", Header: "X-Assertion", Algorithms: []string{"RS256", "ES256"}, Format: "uri",
-		Leeway: 0, MaxStale: time.Hour,
+		Leeway: 0, MaxStale: time.Hour, MaxLifetime: 24 * time.Hour,
 		JWKSFile: "testdata/valid/keys/es256.json",
 	}
 	policy := func(rules ...mapping.Rule) mapping.Policy {

@@ -82,7 +82,7 @@ audience      = "wiki-client"`,
 				t.Fatal(err)
 			}
 			got := c.Issuers[0]
-			if d := cmp.Diff(tt.want, *got, cmpopts.IgnoreFields(Issuer{}, "Name", "Format", "Leeway", "MaxStale")); d != "" {
+			if d := cmp.Diff(tt.want, *got, cmpopts.IgnoreFields(Issuer{}, "Name", "Format", "Leeway", "MaxStale", "MaxLifetime", "GoogleIAP")); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 			if iss, aud := got.ExpectedIssuer(c.Apps[0].Host), c.Apps[0].AudienceOf(got); iss != tt.expected || aud != tt.audience {

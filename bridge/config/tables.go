@@ -62,6 +62,7 @@ type issuerTable struct {
 	Iss           string        `toml:"iss"`
 	Leeway        time.Duration `toml:"leeway"`
 	MaxStale      time.Duration `toml:"max_stale"`
+	MaxLifetime   time.Duration `toml:"max_lifetime"`
 	CAFile        string        `toml:"ca_file"`
 	ClientCert    string        `toml:"client_cert_file"`
 	ClientKey     string        `toml:"client_key_file"`
@@ -165,12 +166,13 @@ func (t *serverTable) setDefaults() {
 
 func (t *issuerTable) setDefaults() {
 	*t = issuerTable{
-		Source:     SourcePomerium,
-		Header:     "X-Pomerium-Jwt-Assertion",
-		Algorithms: []string{verifier.ES256},
-		Format:     FormatHost,
-		Leeway:     time.Minute,
-		MaxStale:   24 * time.Hour,
+		Source:      SourcePomerium,
+		Header:      "X-Pomerium-Jwt-Assertion",
+		Algorithms:  []string{verifier.ES256},
+		Format:      FormatHost,
+		Leeway:      time.Minute,
+		MaxStale:    24 * time.Hour,
+		MaxLifetime: verifier.DefaultMaxLifetime,
 	}
 }
 

@@ -42,6 +42,8 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 		Iss:           t.Iss,
 		Leeway:        t.Leeway,
 		MaxStale:      t.MaxStale,
+		MaxLifetime:   t.MaxLifetime,
+		GoogleIAP:     t.Source == SourceGoogleIAP,
 		JWKSURL:       t.JWKSURL,
 		JWKSFile:      resolvePath(at, t.JWKSFile),
 		PublicKeyFile: resolvePath(at, t.PublicKeyFile),
@@ -65,9 +67,30 @@ func (l *loader) validIssuer(e entry[issuerTable]) *Issuer {
 	if t.MaxStale < minMaxStale || t.MaxStale > maxMaxStale {
 		l.report.add(at.key("max_stale"), `%s is not between 15 minutes, which keys may be old when all is well, and 7 days: "24h" spans an outage of a day`, t.MaxStale)
 	}
+	l.checkMaxLifetime(at.key("max_lifetime"), i)
 	l.checkNotBlank(at.key("audience"), t.Audience, "leave the key out to expect each app's host")
 	l.keySource(at, i)
 	return i
+}
+
+// The bounds of max_lifetime: Pomerium's assertions are good for five minutes, and
+// nobody's for more than a year.
+const (
+	minMaxLifetime = 5 * time.Minute
+	maxMaxLifetime = 366 * 24 * time.Hour
+)
+
+// checkMaxLifetime sets the default: a day is far beyond what Pomerium writes, and 31 days
+// are as long as a session of Cloudflare Access can be.
+func (l *loader) checkMaxLifetime(at place, i *Issuer) {
+	switch {
+	case !at.doc.has(at.path):
+		if i.Foreign {
+			i.MaxLifetime = verifier.DefaultMaxLifetimeOIDC
+		}
+	case !l.report.isSpoilt(at) && (i.MaxLifetime < minMaxLifetime || i.MaxLifetime > maxMaxLifetime):
+		l.report.add(at, `%s is not between 5 minutes and 366 days: "24h" suits Pomerium, whose assertions are good for five minutes`, i.MaxLifetime)
+	}
 }
 
 // checkListClaims refuses what would not be read as a list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"slices"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/config"
@@ -52,7 +53,7 @@ func (o *othersKeys) Key(ctx context.Context, id string) (verifier.Key, error) {
 		return verifier.Key{}, err
 	}
 	for _, own := range o.own {
-		if own.public.Equal(key.Public) {
+		if slices.ContainsFunc(key.Alternatives(), func(k verifier.Key) bool { return own.public.Equal(k.Public) }) {
 			return verifier.Key{}, &verifier.Error{Reason: verifier.ReasonKeysUnavailable, Err: fmt.Errorf(
 				"the issuer publishes the key that signs for app %s: whoever has a token of the app could enter others; make it a key of its own", own.app)}
 		}

@@ -53,7 +53,8 @@ func (s *source) verify(ctx context.Context, h http.Header) (*verifier.Principal
 	case !s.present(h):
 		return nil, &verifier.Error{Reason: verifier.ReasonMissing, Err: errors.New("no bearer credentials")}
 	}
-	return s.verifier.Verify(ctx, values[0][len(bearerPrefix):])
+	// RFC 9110 §11.4 has one space or more behind the scheme.
+	return s.verifier.Verify(ctx, strings.TrimLeft(values[0][len(bearerPrefix):], " "))
 }
 
 func openSources(c *config.Config, a *config.App, d Deps) ([]source, error) {
@@ -97,6 +98,8 @@ func VerifierOptions(c *config.Config, a *config.App, i *config.Issuer, now func
 		Algorithms:    i.Algorithms,
 		Leeway:        leeway,
 		TrustEmail:    i.TrustEmail,
+		MaxLifetime:   i.MaxLifetime,
+		GoogleIAP:     i.GoogleIAP,
 		MaxBytes:      c.Server.MaxAssertionBytes,
 		StandardECDSA: !c.Server.FastES256,
 		Now:           now,

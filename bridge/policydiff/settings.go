@@ -53,7 +53,7 @@ func issuerSettings(oldConfig, newConfig *config.Config, o, n *config.App, m iss
 	if m.old != nil {
 		before = issuerTexts(oldConfig, o, m.old)
 	} else {
-		for _, usual := range []string{"algorithms", "leeway", "max_stale", "header"} {
+		for _, usual := range []string{"algorithms", "leeway", "max_stale", "max_lifetime", "header"} {
 			delete(after, usual)
 		}
 	}
@@ -67,7 +67,7 @@ func issuerSettings(oldConfig, newConfig *config.Config, o, n *config.App, m iss
 // issuerKeys are those of issuerTexts, in the order of the answer.
 var issuerKeys = []string{
 	"keys", "ca_file", "client_cert_file", "client_key_file", "insecure_http", "iss", "audience",
-	"header", "bearer", "algorithms", "trust_email", "ignore_case", "list_claims", "leeway", "max_stale",
+	"header", "bearer", "algorithms", "trust_email", "ignore_case", "list_claims", "leeway", "max_stale", "max_lifetime",
 }
 
 const appsHost = "the app's host"
@@ -113,7 +113,7 @@ func issuerTexts(c *config.Config, a *config.App, i *config.Issuer) map[string]s
 		"keys": keys, "ca_file": file(i.CAFile), "client_cert_file": file(i.ClientCertFile), "client_key_file": file(i.ClientKeyFile),
 		"insecure_http": yes(i.InsecureHTTP), "iss": iss, "audience": cmp.Or(audience, appsHost),
 		"header": i.Header, "bearer": yes(i.Bearer), "algorithms": strings.Join(slices.Sorted(slices.Values(i.Algorithms)), ", "),
-		"trust_email": yes(i.TrustEmail), "ignore_case": yes(i.IgnoreCase), "list_claims": strings.Join(slices.Sorted(slices.Values(i.ListClaims)), ", "), "leeway": i.Leeway.String(), "max_stale": i.MaxStale.String(),
+		"trust_email": yes(i.TrustEmail), "ignore_case": yes(i.IgnoreCase), "list_claims": strings.Join(slices.Sorted(slices.Values(i.ListClaims)), ", "), "leeway": i.Leeway.String(), "max_stale": i.MaxStale.String(), "max_lifetime": i.MaxLifetime.String(),
 	}
 }
 

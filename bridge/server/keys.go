@@ -22,6 +22,8 @@ type IssuerKeys struct {
 	// Usable reports whether assertions can be verified.
 	Usable bool      `json:"usable"`
 	Keys   []KeyInfo `json:"keys"`
+	// Skipped says of each published key that is not used which it is and why.
+	Skipped []string `json:"skipped,omitempty"`
 	// ConfirmedAt is when the issuer last published the keys, NextRefresh when
 	// they are fetched again; null for keys from a file.
 	ConfirmedAt *time.Time `json:"confirmed_at"`
@@ -44,7 +46,7 @@ func describe(i *config.Issuer, fetched fetchedKeys) IssuerKeys {
 		d.From, d.Usable = i.JWKSFile+i.PublicKeyFile, true // one of them is empty
 	} else {
 		st := fetched.Status()
-		d.From, d.Usable, keys = st.URL, st.Usable, st.Keys
+		d.From, d.Usable, keys, d.Skipped = st.URL, st.Usable, st.Keys, st.Skipped
 		if !st.ConfirmedAt.IsZero() {
 			d.ConfirmedAt = &st.ConfirmedAt
 		}

@@ -96,6 +96,9 @@ func printKeys(w io.Writer, issuers []server.IssuerKeys, now time.Time) error {
 	}
 	p.w = w
 	for _, i := range issuers {
+		for _, skipped := range i.Skipped {
+			p.printf("\n%s: not used: %s\n", i.Issuer, skipped)
+		}
 		if i.LastError != "" {
 			p.printf("\n%s: the last fetch failed: %s\n", i.Issuer, i.LastError)
 		}
