@@ -8,6 +8,48 @@
 // Adapters return data; only the bridge touches headers. So an adapter cannot
 // forget to strip, cannot write what it does not own, and is tested without a
 // server. Package adaptertest is the suite that every kind and preset passes.
+//
+// # How to add a kind
+//
+// Write a package bridge/adapter/KIND. The tests name whatever is missing.
+//
+//  1. Options: a struct with toml tags that implements [Options], and New, which returns
+//     an empty one. A struct that others embed lends them its keys. Everything that can
+//     be wrong is an [OptionError]; Open joins all of them. With Env.ReadSecrets false it
+//     opens without secrets, and still finds every other mistake.
+//
+//  2. What fields say: internal/value reads sources (Source) and shapes
+//     them into the app's words (Words), so that every kind has the same vocabulary.
+//     Kinds that write JSON use internal/document; kinds that begin sessions embed
+//     internal/carry; internal/jws signs; internal/lookup asks the app's database.
+//
+//  3. The adapter: [Adapter], and those of these interfaces that are true of it.
+//
+//     [Identifier]       what tells people apart; every kind that tells of people
+//     [AttributeUser]    sends attributes of decisions
+//     [SignsOut]         knows how people sign out of the app
+//     [Omitter]          can say why it sends less than it could
+//     [KeyOwner]         signs with keys of its own
+//     [SecretSharer]     signs with a secret that the app has too
+//     [Publisher]        has something for everybody to read, such as keys
+//     [SignIn]           answers an app that asks by way of the browser
+//     [SessionStarter]   begins sessions of the app; Adapt then returns an empty Output
+//     [SessionReader]    can tell by a session itself whose it is
+//     [SessionSecrets]   has sessions that follow from texts which nobody is shown
+//     [SessionEnder]     ends sessions without a request to the app
+//
+//  4. For people: [Describer], and start.toml, which Start returns.
+//
+//  5. Its own test calls adaptertest.Run, and adaptertest.RunSessions if it begins
+//     sessions.
+//
+//  6. One line in builtinKinds of package config (load.go), every key in
+//     config.example.toml, the kind's name in TestStartProblems of package catalog, and
+//     the table of kinds in cmd/ssobridge/topics/adapters.md.
+//
+//  7. A preset in presets, with versions, sources, warnings, setup and known_by, and its
+//     golden file: go test ./bridge/adapter/adaptertest -update. If the suite has to
+//     read what the app reads, presets_KIND_test.go there says how.
 package adapter
 
 import (

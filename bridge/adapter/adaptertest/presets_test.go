@@ -209,11 +209,17 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-// TestPresetFacts: what a preset was checked against can be opened.
+// TestPresetFacts: a preset says what it is for, what it was checked against, where that
+// can be read, and what can go wrong.
 func TestPresetFacts(t *testing.T) {
 	for _, p := range allPresets(t) {
 		if p.KnownBy == nil {
 			t.Errorf("%s: known_by is missing: say which fields tell the app who somebody is", p.Name)
+		}
+		for key, missing := range map[string]bool{"versions": p.Versions == "", "sources": len(p.Sources) == 0, "warnings": len(p.Warnings) == 0, "setup": p.Setup == ""} {
+			if missing {
+				t.Errorf("%s: %s is missing", p.Name, key)
+			}
 		}
 		for _, source := range p.Sources {
 			if u, err := url.Parse(source); err != nil || u.Scheme != "https" || u.Host == "" {

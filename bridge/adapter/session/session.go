@@ -226,9 +226,11 @@ func (a *sessionAdapter) StartSession(ctx context.Context, in adapter.Input, _ a
 			return nil, err
 		}
 	}
-	written, err := a.write(nil, &in, row)
-	if err != nil {
-		return nil, err
+	written := now
+	if a.lookup != nil { // what is looked up is not in now
+		if written, err = a.write(nil, &in, row); err != nil {
+			return nil, err
+		}
 	}
 	data, err := readData(written)
 	if err != nil {
