@@ -38,8 +38,9 @@
 //	proxy        carries bytes to an upstream and back
 //	session      whose session it is; store keeps sessions
 //	adapter      the contract of adapters, the presets; one package below it for each kind
+//	keys         the keys of issuers: kept fresh for the bridge, fetched once for commands
 //	config       TOML to Config, with every problem at its place; lints
-//	policy       questions about a policy: explain, diff, test
+//	policy       questions about a policy: explain, diff, test; one package for each
 //	telemetry    metrics
 //	wording      how lists and suggestions are written
 //

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/keys"
 )
 
 // adminHandler serves operators, on a listener of its own: no host name and no
@@ -89,7 +90,7 @@ type issuerState struct {
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	body := readiness{Ready: true, Draining: s.shutdown.hasBegun()}
 	for _, i := range s.state.issuers() {
-		d := describe(i.issuer, i.fetched)
+		d := keys.Describe(i.issuer, i.fetched)
 		st := issuerState{Issuer: d.Issuer, Ready: d.Usable, KeyIDs: []string{}, Error: d.LastError}
 		for _, k := range d.Keys {
 			st.KeyIDs = append(st.KeyIDs, k.ID)

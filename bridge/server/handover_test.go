@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	conf "github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/bridge/keys"
 	"github.com/ssobridge/ssobridge/bridge/server"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
@@ -245,7 +246,7 @@ func TestUnixSockets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := server.RunningIssuerKeys(t.Context(), c); err != nil || len(keys) != 1 || keys[0].Issuer != "pomerium" {
+	if keys, err := keys.OfRunning(t.Context(), c); err != nil || len(keys) != 1 || keys[0].Issuer != "pomerium" {
 		t.Errorf("asked by its socket: %v %v", keys, err)
 	}
 	l := old.startLoad(4, false, dialTo(old.addrs.Listen))

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
@@ -132,25 +131,3 @@ type movedListener struct {
 }
 
 func (l *movedListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
-
-// dialAdmin returns how to connect to admin_listen from this machine, and the host
-// to name in requests.
-func dialAdmin(text string) (dial func(context.Context) (net.Conn, error), host string, err error) {
-	network, address := config.SplitListen(text)
-	host = "localhost"
-	if network == "tcp" {
-		name, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, "", err
-		}
-		if ip := net.ParseIP(strings.Trim(name, "[]")); name == "" || ip != nil && ip.IsUnspecified() {
-			name = "127.0.0.1"
-		}
-		address = net.JoinHostPort(name, port)
-		host = address
-	}
-	return func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, network, address)
-	}, host, nil
-}

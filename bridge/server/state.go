@@ -14,6 +14,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/decision"
+	"github.com/ssobridge/ssobridge/bridge/keys"
 	"github.com/ssobridge/ssobridge/bridge/proxy"
 	"github.com/ssobridge/ssobridge/bridge/session"
 	"github.com/ssobridge/ssobridge/bridge/session/store"
@@ -35,7 +36,7 @@ type state struct {
 	storeMetrics *store.Metrics
 
 	mu         sync.Mutex
-	keys       map[keysID]*runningKeys
+	keys       map[keys.ID]*runningKeys
 	transports map[transportID]*proxy.Transport
 	inUse      []issuerKeys
 	kept       *openSessions
@@ -43,7 +44,7 @@ type state struct {
 
 // runningKeys are fetched keys with what stops their fetching.
 type runningKeys struct {
-	fetchedKeys
+	keys.Fetched
 	stop context.CancelFunc // nil until commit
 }
 
@@ -56,14 +57,14 @@ type transportID struct {
 // nil if they came from a file.
 type issuerKeys struct {
 	issuer  *config.Issuer
-	fetched fetchedKeys
+	fetched keys.Fetched
 }
 
 func newState(background context.Context, log *slog.Logger) *state {
 	return &state{
 		background: background,
 		log:        log,
-		keys:       make(map[keysID]*runningKeys),
+		keys:       make(map[keys.ID]*runningKeys),
 		transports: make(map[transportID]*proxy.Transport),
 		stopping:   make(chan struct{}),
 		randomKeys: session.NewKeys(), storeMetrics: store.NewMetrics(),
@@ -73,7 +74,7 @@ func newState(background context.Context, log *slog.Logger) *state {
 // pending is a snapshot that is not in force yet, with what it uses.
 type pending struct {
 	snapshot   *decision.Snapshot
-	keys       map[keysID]*runningKeys
+	keys       map[keys.ID]*runningKeys
 	transports map[transportID]*proxy.Transport
 	inUse      []issuerKeys
 	sessions   *openSessions
@@ -83,7 +84,7 @@ type pending struct {
 func (s *state) build(c *config.Config, m *telemetry.Metrics) (*pending, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := &pending{keys: make(map[keysID]*runningKeys), transports: make(map[transportID]*proxy.Transport)}
+	p := &pending{keys: make(map[keys.ID]*runningKeys), transports: make(map[transportID]*proxy.Transport)}
 	for _, i := range c.Issuers {
 		fetched, err := s.fetchedKeys(i, c.Server.CacheDir, p.keys)
 		if err != nil {
@@ -129,7 +130,7 @@ func (s *state) fetchNew(ctx context.Context, p *pending) error {
 		}
 		g.Go(func() error {
 			if err := k.Refresh(ctx); err != nil {
-				return fmt.Errorf("issuer.%s: keys are new or fetched in a new way, and cannot be had: %w", id.issuer, err)
+				return fmt.Errorf("issuer.%s: keys are new or fetched in a new way, and cannot be had: %w", id.Issuer, err)
 			}
 			return nil
 		})
@@ -138,21 +139,21 @@ func (s *state) fetchNew(ctx context.Context, p *pending) error {
 }
 
 // fetchedKeys returns the keys of i if they are fetched, nil if they are static.
-func (s *state) fetchedKeys(i *config.Issuer, cacheDir string, used map[keysID]*runningKeys) (fetchedKeys, error) {
+func (s *state) fetchedKeys(i *config.Issuer, cacheDir string, used map[keys.ID]*runningKeys) (keys.Fetched, error) {
 	if !i.Fetched() {
 		return nil, nil
 	}
-	id := idOf(i, cacheDir)
+	id := keys.IDOf(i, cacheDir)
 	if k, ok := s.keys[id]; ok {
 		used[id] = k
 		return k, nil
 	}
-	keys, err := openFetchedKeys(i, id.cacheFile, s.log)
+	opened, err := keys.Open(i, id.CacheFile, s.log)
 	if err != nil {
 		return nil, err
 	}
-	used[id] = &runningKeys{fetchedKeys: keys}
-	return keys, nil
+	used[id] = &runningKeys{Fetched: opened}
+	return opened, nil
 }
 
 func (s *state) transport(a *config.App, used map[transportID]*proxy.Transport) *proxy.Transport {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge/catalog"
 	"github.com/ssobridge/ssobridge/bridge/wording"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/internal/catalog"
 )
 
 func newAdapters() *cobra.Command {

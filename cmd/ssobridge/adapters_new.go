@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge/catalog"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/internal/catalog"
 )
 
 func newAdaptersNew() *cobra.Command {

@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge/catalog"
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/wording"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/internal/catalog"
 )
 
 func newAdaptersShow() *cobra.Command {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ssobridge/ssobridge/bridge/policydiff"
+	policydiff "github.com/ssobridge/ssobridge/bridge/policy/diff"
 )
 
 // diffFlags are the flags of diff.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/policy/explain"
-	"github.com/ssobridge/ssobridge/bridge/server"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 
@@ -256,7 +255,7 @@ func (f *explainFlags) visits(ctx context.Context, c *config.Config, apps []*con
 	if !looksLikeAssertion(assertion) || strings.ContainsAny(assertion, " \t\r\n") {
 		return f.person, nil, &exit{exitUsage, fmt.Errorf("--assertion: %s holds no assertion", nameOf(f.assertion))}
 	}
-	visits, err := server.VerifyAssertion(ctx, c, apps, assertion)
+	visits, err := explain.VerifyAssertion(ctx, c, apps, assertion)
 	if err != nil {
 		return f.person, nil, &exit{exitNo, err}
 	}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/decision"
-	"github.com/ssobridge/ssobridge/bridge/server"
+	"github.com/ssobridge/ssobridge/bridge/keys"
 	"github.com/ssobridge/ssobridge/bridge/wording"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -136,12 +136,12 @@ func (f *inspectFlags) inspect(ctx context.Context, assertion string) (*verifier
 // keys returns the keys that the flags name, or nil.
 func (f *inspectFlags) keys(ctx context.Context) (verifier.KeySource, error) {
 	var (
-		keys []verifier.Key
-		err  error
+		listed []verifier.Key
+		err    error
 	)
 	switch {
 	case f.jwksURL != "":
-		source, err := server.FetchKeys(ctx, &config.Issuer{
+		source, err := keys.Fetch(ctx, &config.Issuer{
 			Name: "--jwks-url", JWKSURL: f.jwksURL, CAFile: f.caFile, InsecureHTTP: f.insecureHTTP,
 		})
 		if err != nil {
@@ -149,16 +149,16 @@ func (f *inspectFlags) keys(ctx context.Context) (verifier.KeySource, error) {
 		}
 		return source, nil
 	case f.jwksFile != "":
-		keys, err = readKeys(f.jwksFile, verifier.ParseJWKS)
+		listed, err = readKeys(f.jwksFile, verifier.ParseJWKS)
 	case f.publicKey != "":
-		keys, err = readKeys(f.publicKey, verifier.ParsePEM)
+		listed, err = readKeys(f.publicKey, verifier.ParsePEM)
 	default:
 		return nil, nil //nolint:nilnil // no keys are asked for
 	}
 	if err != nil {
 		return nil, err
 	}
-	return verifier.StaticKeys(keys...), nil
+	return verifier.StaticKeys(listed...), nil
 }
 
 func readKeys(path string, parse func([]byte) ([]verifier.Key, error)) ([]verifier.Key, error) {
@@ -188,14 +188,14 @@ func (f *inspectFlags) inspectForApp(ctx context.Context, assertion string) (*ve
 	if err != nil {
 		return nil, &exit{exitUsage, err}
 	}
-	keys, err := server.FetchKeys(ctx, i)
+	source, err := keys.Fetch(ctx, i)
 	if err != nil {
 		return nil, &exit{exitNo, fmt.Errorf("issuer %s: %w", i.Name, err)}
 	}
 	if i.DiscoveryURL == "" {
-		return verifier.Inspect(ctx, keys, decision.VerifierOptions(c, a, i, time.Now), assertion)
+		return verifier.Inspect(ctx, source, decision.VerifierOptions(c, a, i, time.Now), assertion)
 	}
-	v, err := decision.NewVerifier(keys, c, a, i, time.Now)
+	v, err := decision.NewVerifier(source, c, a, i, time.Now)
 	if err != nil {
 		return nil, &exit{exitUsage, err}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/bridge/server"
+	"github.com/ssobridge/ssobridge/bridge/keys"
 )
 
 func newKeys() *cobra.Command {
@@ -57,22 +57,22 @@ issuer has no usable key.`,
 	return cmd
 }
 
-func loadKeys(ctx context.Context, path string, fetch bool) ([]server.IssuerKeys, error) {
+func loadKeys(ctx context.Context, path string, fetch bool) ([]keys.Issuer, error) {
 	c, err := config.Load(path)
 	if err != nil {
 		return nil, &exit{exitUsage, err}
 	}
 	if fetch {
-		return server.FetchIssuerKeys(ctx, c), nil
+		return keys.FetchAll(ctx, c), nil
 	}
-	issuers, err := server.RunningIssuerKeys(ctx, c)
+	issuers, err := keys.OfRunning(ctx, c)
 	if err != nil {
 		return nil, &exit{exitNo, fmt.Errorf("%w; with --fetch, the issuers are asked instead of a running bridge", err)}
 	}
 	return issuers, nil
 }
 
-func printKeys(w io.Writer, issuers []server.IssuerKeys, now time.Time) error {
+func printKeys(w io.Writer, issuers []keys.Issuer, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	p := printer{w: t}
 	p.printf("ISSUER\tALGORITHM\tKEY ID\tCONFIRMED\tNEXT FETCH\n")

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ssobridge/ssobridge/bridge/catalog"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/internal/catalog"
 	"github.com/ssobridge/ssobridge/cmd/ssobridge/topics"
 )
 

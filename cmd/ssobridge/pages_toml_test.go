@@ -12,8 +12,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/ssobridge/ssobridge/bridge/catalog"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/internal/catalog"
 )
 
 var (

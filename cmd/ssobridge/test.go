@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/bridge/policytest"
+	policytest "github.com/ssobridge/ssobridge/bridge/policy/test"
 )
 
 // testFlags are the flags of test.

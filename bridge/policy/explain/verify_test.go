@@ -1,4 +1,4 @@
-package server_test
+package explain_test
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	"time"
 
 	conf "github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/bridge/server"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
@@ -108,7 +108,7 @@ func TestVerifyAssertion(t *testing.T) {
 			"whether app c accepts this assertion cannot be told: issuer lost: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			visits, err := server.VerifyAssertion(t.Context(), c, test.apps, test.assertion)
+			visits, err := explain.VerifyAssertion(t.Context(), c, test.apps, test.assertion)
 			var got []string
 			for _, v := range visits {
 				got = append(got, v.App.Name+"/"+v.Issuer.Name)
@@ -137,7 +137,7 @@ func TestVerifyAssertionSaysWhoseRules(t *testing.T) {
 	corp, partners := newCounted(t), newCounted(t)
 	c := verifyConfig(t, corp, partners)
 	for issuer, allowed := range map[*counted]bool{corp: false, partners: true} {
-		visits, err := server.VerifyAssertion(t.Context(), c, c.Apps, issuer.Assertion(verifiertest.Claims{
+		visits, err := explain.VerifyAssertion(t.Context(), c, c.Apps, issuer.Assertion(verifiertest.Claims{
 			Audience: "b.example.com", Subject: "ann-id", Groups: []string{"staff"},
 		}))
 		if err != nil {
@@ -154,7 +154,7 @@ func TestVerifyAssertionSaysWhoseRules(t *testing.T) {
 func TestVerifyAssertionFetchesKeysOnce(t *testing.T) {
 	corp, partners := newCounted(t), newCounted(t)
 	c := verifyConfig(t, corp, partners)
-	if _, err := server.VerifyAssertion(t.Context(), c, c.Apps, partners.Assertion(verifiertest.Claims{Audience: "x", Subject: "x"})); err == nil {
+	if _, err := explain.VerifyAssertion(t.Context(), c, c.Apps, partners.Assertion(verifiertest.Claims{Audience: "x", Subject: "x"})); err == nil {
 		t.Error("accepted")
 	}
 	if n, m := corp.fetched.Load(), partners.fetched.Load(); n != 1 || m != 1 {

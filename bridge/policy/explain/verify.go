@@ -1,4 +1,4 @@
-package server
+package explain
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/decision"
-	"github.com/ssobridge/ssobridge/bridge/policy/explain"
+	"github.com/ssobridge/ssobridge/bridge/keys"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -19,17 +19,17 @@ import (
 // If none accepts it, the error names the app that comes nearest, which is the
 // one that it was made for, and wraps that app's *verifier.Error; or it says
 // which keys could not be had.
-func VerifyAssertion(ctx context.Context, c *config.Config, apps []*config.App, assertion string) ([]explain.Case, error) {
+func VerifyAssertion(ctx context.Context, c *config.Config, apps []*config.App, assertion string) ([]Case, error) {
 	var (
-		accepted []explain.Case
+		accepted []Case
 		best     *refusal
-		keys     = make(commandKeys)
+		fetched  = make(issuerKeys)
 	)
 	for _, a := range apps {
-		p, i, ref := keys.verify(ctx, c, a, assertion)
+		p, i, ref := fetched.verify(ctx, c, a, assertion)
 		switch {
 		case ref == nil:
-			accepted = append(accepted, explain.Case{App: a, Issuer: i, Principal: p})
+			accepted = append(accepted, Case{App: a, Issuer: i, Principal: p})
 		case best == nil || ref.nearness() > best.nearness():
 			best = ref
 		}
@@ -107,21 +107,21 @@ func (r *refusal) nearness() int {
 	return 4
 }
 
-// commandKeys are issuers' keys, each fetched at most once.
-type commandKeys map[*config.Issuer]func() (verifier.KeySource, error)
+// issuerKeys are issuers' keys, each fetched at most once.
+type issuerKeys map[*config.Issuer]func() (verifier.KeySource, error)
 
-func (k commandKeys) of(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
+func (k issuerKeys) of(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
 	known, ok := k[i]
 	if !ok {
-		keys, err := FetchKeys(ctx, i)
-		known = func() (verifier.KeySource, error) { return keys, err }
+		source, err := keys.Fetch(ctx, i)
+		known = func() (verifier.KeySource, error) { return source, err }
 		k[i] = known
 	}
 	return known()
 }
 
 // verify asks a's issuers in turn.
-func (k commandKeys) verify(ctx context.Context, c *config.Config, a *config.App, assertion string) (*verifier.Principal, *config.Issuer, *refusal) {
+func (k issuerKeys) verify(ctx context.Context, c *config.Config, a *config.App, assertion string) (*verifier.Principal, *config.Issuer, *refusal) {
 	var best *refusal
 	for _, i := range a.Issuers {
 		p, err := k.verifyBy(ctx, c, a, i, assertion)
@@ -135,12 +135,12 @@ func (k commandKeys) verify(ctx context.Context, c *config.Config, a *config.App
 	return nil, nil, best
 }
 
-func (k commandKeys) verifyBy(ctx context.Context, c *config.Config, a *config.App, i *config.Issuer, assertion string) (*verifier.Principal, error) {
-	keys, err := k.of(ctx, i)
+func (k issuerKeys) verifyBy(ctx context.Context, c *config.Config, a *config.App, i *config.Issuer, assertion string) (*verifier.Principal, error) {
+	source, err := k.of(ctx, i)
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 	}
-	v, err := decision.NewVerifier(keys, c, a, i, time.Now)
+	v, err := decision.NewVerifier(source, c, a, i, time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("issuer %s: %w", i.Name, err)
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
-	"github.com/ssobridge/ssobridge/bridge/catalog"
 	"github.com/ssobridge/ssobridge/bridge/config"
+	"github.com/ssobridge/ssobridge/cmd/ssobridge/internal/catalog"
 )
 
 // issuer makes a configuration of what has no issuer.

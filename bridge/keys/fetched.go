@@ -1,4 +1,4 @@
-package server
+package keys
 
 import (
 	"context"
@@ -17,30 +17,35 @@ import (
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
-// fetchedKeys are keys that come over the network: verifier.RemoteKeys from a
+// Fetched are keys that come over the network: verifier.RemoteKeys from a
 // JWKS, or a verifier.Provider by discovery.
-type fetchedKeys interface {
+type Fetched interface {
 	verifier.KeySource
 	Run(ctx context.Context)
 	Refresh(ctx context.Context) error
 	Status() verifier.KeyStatus
 }
 
-var _, _ fetchedKeys = (*verifier.RemoteKeys)(nil), (*verifier.Provider)(nil)
+var _, _ Fetched = (*verifier.RemoteKeys)(nil), (*verifier.Provider)(nil)
 
-// keysID is everything that an issuer's fetched keys depend on. The issuer's
+// ID is everything that an issuer's fetched keys depend on. The issuer's
 // name is part of it: keys are never shared between issuers.
-type keysID struct {
-	issuer, url, discoveryURL, caFile, clientCert, clientKey, cacheFile string
+type ID struct {
+	// Issuer is the issuer's name, CacheFile where its keys are kept for the next start;
+	// empty: nowhere.
+	Issuer, CacheFile string
+
+	url, discoveryURL, caFile, clientCert, clientKey string
 
 	insecureHTTP bool
 	maxStale     time.Duration
 	ca           [sha256.Size]byte // of the CA file's content
 }
 
-func idOf(i *config.Issuer, cacheDir string) keysID {
-	id := keysID{
-		issuer: i.Name, url: i.JWKSURL, discoveryURL: i.DiscoveryURL,
+// IDOf returns the ID of an issuer's keys, which are kept in cacheDir if it is not empty.
+func IDOf(i *config.Issuer, cacheDir string) ID {
+	id := ID{
+		Issuer: i.Name, url: i.JWKSURL, discoveryURL: i.DiscoveryURL,
 		caFile: i.CAFile, clientCert: i.ClientCertFile, clientKey: i.ClientKeyFile,
 		insecureHTTP: i.InsecureHTTP, maxStale: i.MaxStale,
 	}
@@ -52,14 +57,14 @@ func idOf(i *config.Issuer, cacheDir string) keysID {
 		}
 	}
 	if cacheDir != "" {
-		id.cacheFile = filepath.Join(cacheDir, "keys-"+i.Name+".json")
+		id.CacheFile = filepath.Join(cacheDir, "keys-"+i.Name+".json")
 	}
 	return id
 }
 
-// openFetchedKeys returns the keys of an issuer with a JWKSURL or DiscoveryURL.
+// Open returns the keys of an issuer with a JWKSURL or DiscoveryURL.
 // It does not fetch them yet.
-func openFetchedKeys(i *config.Issuer, cacheFile string, log *slog.Logger) (fetchedKeys, error) {
+func Open(i *config.Issuer, cacheFile string, log *slog.Logger) (Fetched, error) {
 	client, err := keyClient(i)
 	if err != nil {
 		return nil, err
@@ -101,13 +106,13 @@ func keyClient(i *config.Issuer) (*http.Client, error) {
 	return verifier.NewKeyClient(roots, certificate), nil
 }
 
-// FetchKeys returns an issuer's keys as they are now, for commands: from its
+// Fetch returns an issuer's keys as they are now, for commands: from its
 // file, or fetched once.
-func FetchKeys(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
+func Fetch(ctx context.Context, i *config.Issuer) (verifier.KeySource, error) {
 	if !i.Fetched() {
 		return verifier.StaticKeys(i.Static...), nil
 	}
-	keys, err := openFetchedKeys(i, "", nil)
+	keys, err := Open(i, "", nil)
 	if err != nil {
 		return nil, err
 	}
