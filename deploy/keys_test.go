@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
-	"github.com/ssobridge/ssobridge/bridge/server"
+	"github.com/ssobridge/ssobridge/bridge/policy/explain"
 	"github.com/ssobridge/ssobridge/verifier"
 	"github.com/ssobridge/ssobridge/verifier/verifiertest"
 )
@@ -96,7 +96,7 @@ func TestKeyRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := c.Apps[0]
-	visits, err := server.VerifyAssertion(t.Context(), c, c.Apps, issuer.Assertion(verifiertest.Claims{
+	visits, err := explain.VerifyAssertion(t.Context(), c, c.Apps, issuer.Assertion(verifiertest.Claims{
 		Audience: app.Host, Subject: "u1", Email: "bob@example.com", Groups: []string{"sre"},
 	}))
 	if err != nil {
