@@ -80,10 +80,20 @@ func (c *catalog) stack(name string) []*layer {
 			c.report.add(next.at.key("extends"), "%s", c.unknown(base))
 			return nil
 		}
+		if c.mayNotUse(next.at.key("extends"), base) {
+			return nil
+		}
 		next = c.layers[base]
 	}
 	slices.Reverse(stack)
 	return stack
+}
+
+// mayNotUse reports an adapter that a file may not name: another team's may carry a
+// secret. Presets carry none.
+func (c *catalog) mayNotUse(at place, name string) bool {
+	l := c.layers[name]
+	return l != nil && !l.preset && !at.doc.bounds.check(at, "adapters", name)
 }
 
 // reportCycle reports a circle once, whichever of its members led to it.

@@ -43,6 +43,7 @@ type Config struct {
 	files   []*document
 	lists   map[string][]string
 	listsAt map[string]place
+	trusted []trustedInclude
 	// catalog is for AdapterOf.
 	catalog *catalog
 }

@@ -127,6 +127,8 @@ func (d *decoder) value(path string, v any, dst reflect.Value) {
 		d.privateKey(path, v, dst)
 	case dst.Type() == reflect.TypeFor[adapter.Credentials]():
 		d.credentials(path, v, dst)
+	case dst.Type() == reflect.TypeFor[includeTable]():
+		d.include(path, v, dst)
 	case dst.Type() == reflect.TypeFor[oneOrMore]():
 		d.oneOrMore(path, v, dst)
 	case dst.Kind() == reflect.Interface:
@@ -208,7 +210,7 @@ func (d *decoder) slice(path string, v any, dst reflect.Value) {
 	list := reflect.ValueOf(v)
 	if list.Kind() != reflect.Slice {
 		want := "an array"
-		if dst.Type().Elem().Kind() == reflect.Struct {
+		if dst.Type().Elem().Kind() == reflect.Struct && dst.Type().Elem() != reflect.TypeFor[includeTable]() {
 			want = "an array of tables"
 		}
 		d.wrongType(path, want, v)

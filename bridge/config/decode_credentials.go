@@ -34,6 +34,9 @@ func (d *decoder) credentials(path string, v any, dst reflect.Value) {
 		d.report.spoil(at, "says not where the names and passwords are: %s", write)
 	default:
 		file := resolvePath(at, t.File)
+		if file == "" {
+			return
+		}
 		dst.Set(reflect.ValueOf(adapter.NewCredentials(func() (*adapter.Accounts, error) { return readAccounts(file) })))
 	}
 }

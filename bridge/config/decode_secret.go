@@ -57,7 +57,11 @@ func (d *decoder) secretTable(path string, v any, words secretWords) (t secretTa
 		d.report.spoil(at, "says not where the %s is: write { file = %q } or { env = %q }", words.short, words.file, words.env)
 		return t, "", false
 	}
-	return t, resolvePath(at, t.File), true
+	if !d.doc.bounds.secretKey(at) || t.Env != "" && !d.doc.bounds.env(at, t.Env) {
+		return t, "", false
+	}
+	file = resolvePath(at, t.File)
+	return t, file, file != "" || t.Env != ""
 }
 
 // worldReadable says so if everybody on the machine can read a file.

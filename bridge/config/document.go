@@ -20,6 +20,8 @@ type document struct {
 	comments []comment
 	// names are the files that it names, as resolvePath returned them.
 	names []string
+	// bounds are what it may name; nil: everything.
+	bounds *bounds
 }
 
 // parseDocument parses a file. Its Problem is the first syntax error, which

@@ -177,7 +177,7 @@ func wholeExample(t *testing.T) *document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := regexp.MustCompile(`(?m)^#([a-z0-9_]+ *= )`).ReplaceAll(data, []byte("$1"))
+	whole := regexp.MustCompile(`(?m)^#(\[\[include]]|[a-z0-9_]+ *= )`).ReplaceAll(data, []byte("$1"))
 	doc, problem := parseDocument(exampleFile, whole)
 	if problem != nil {
 		t.Fatal(problem)

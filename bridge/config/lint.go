@@ -63,6 +63,8 @@ const (
 	LintListInTest = "list-in-test"
 	// LintUndeclaredList: a rule may count on a claim being a list, and it is none.
 	LintUndeclaredList = "undeclared-list"
+	// LintTrustedInclude: nothing says what included files may name.
+	LintTrustedInclude = "trusted-include"
 	// LintBadIgnore: a comment that would silence warnings is wrong.
 	LintBadIgnore = "bad-ignore"
 	// LintUnusedIgnore: a comment silences nothing.
@@ -73,8 +75,8 @@ const (
 func lints() []string {
 	return []string{
 		LintAlikeRoles, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
-		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule, LintUndeclaredList,
-		LintUnusedList,
+		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule, LintTrustedInclude,
+		LintUndeclaredList, LintUnusedList,
 	}
 }
 
@@ -88,6 +90,7 @@ func (c *Config) Warnings(now time.Time) []Warning {
 		l.app(a)
 	}
 	l.lists()
+	l.includes()
 	l.lookalikes()
 	l.silence()
 	slices.SortFunc(l.warnings, func(a, b Warning) int {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -161,6 +160,7 @@ type loader struct {
 	files  []*document // all of them
 	// patterns are the includes, from the root on.
 	patterns []string
+	trusted  []trustedInclude
 	server   serverTable
 	sessions sessionsTable
 	issuers  []entry[issuerTable]
@@ -186,83 +186,16 @@ func (l *loader) readAll(data []byte) bool {
 	}
 	main := l.add(l.main)
 	l.server, l.sessions = main.Server, main.Sessions
-	patterns, parsed := main.Include, true
+	entries, parsed := main.Include, true
 	if pattern, isOne := l.main.table["include"].(string); isOne {
-		patterns = []string{pattern} // which is what it would be in brackets
+		entries = []includeTable{{Files: pattern, plain: true}} // which is what it would be in brackets
 	} else {
 		l.includesLack = l.report.spoiltBelow(place{l.main, "include"})
 	}
-	for _, file := range l.includes(patterns) {
+	for _, file := range l.includes(entries) {
 		parsed = l.readInclude(file) && parsed
 	}
 	return parsed
-}
-
-// include is a file to include, and the pattern that says so.
-type include struct {
-	path string
-	at   place
-}
-
-func (l *loader) readInclude(file include) bool {
-	data, err := readRegular(file.path, maxConfigBytes)
-	if err != nil {
-		l.report.add(file.at, "%v", err)
-		return false
-	}
-	doc, problem := parseDocument(file.path, data)
-	if problem != nil {
-		l.report.record(*problem)
-		return false
-	}
-	for _, key := range []string{"server", "sessions", "include"} {
-		if doc.has(key) {
-			l.report.spoil(place{doc, key}, "belongs in %s, which includes this file", l.path)
-		}
-	}
-	l.add(doc)
-	return true
-}
-
-// includes returns the files that the patterns match, each once, in the order
-// of the patterns and sorted within one.
-func (l *loader) includes(patterns []string) []include {
-	dir := filepath.Dir(l.path)
-	var files []include
-	for i, pattern := range patterns {
-		at := place{l.main, "include"}.index(i + 1)
-		full := pattern
-		if !filepath.IsAbs(pattern) {
-			full = filepath.Join(escapeGlob(dir), pattern)
-		}
-		l.patterns = append(l.patterns, full)
-		matches, err := filepath.Glob(full)
-		switch {
-		case err != nil:
-			l.report.add(at, "%q is no file name pattern: * and ? stand for characters, [a-z] for one of several", pattern)
-		case len(matches) == 0:
-			l.includesLack = true
-			l.report.add(at, "no file matches %q in %s: correct the pattern, or remove it", pattern, dir)
-		}
-		slices.Sort(matches)
-		for _, match := range matches {
-			switch {
-			case filepath.Clean(match) == filepath.Clean(l.path):
-				l.report.add(at, "%q includes this file in itself: keep included files in a directory of their own", pattern)
-			case !slices.ContainsFunc(files, func(f include) bool { return f.path == match }):
-				files = append(files, include{match, at})
-			}
-		}
-	}
-	return files
-}
-
-// escapeGlob makes a directory's name stand for itself in a pattern.
-func escapeGlob(dir string) string {
-	if filepath.Separator == '\\' {
-		return dir // where a backslash cannot escape
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
 // add decodes a file and takes over its tables.
@@ -322,6 +255,7 @@ func entries[T any](l *loader, doc *document, kind string, tables map[string]T) 
 			return true
 		}
 		l.names[folded] = e.at
+		doc.bounds.name(kind, e.name, e.at)
 		l.checkName(kind, e.name, e.at)
 		return false
 	})
@@ -350,18 +284,23 @@ func sortedKeys[T any](m map[string]T) []string {
 
 const worldWritableText = "can be written by everybody on this machine, who could then sign in as anyone: chmod o-w"
 
+// reason is what a file system says, without the path.
+func reason(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
 func worldWritable(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
 
 // readRegular reads a file that the configuration names, but no device that
 // never ends and no pipe that never begins.
 func readRegular(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
-	if missing, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, fmt.Errorf("%s: %w", path, missing.Err)
-	}
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, reason(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no regular file", path)
 	case worldWritable(info):

@@ -11,7 +11,7 @@ import (
 // they leave out. What the values must be like is checked afterwards.
 
 type fileTable struct {
-	Include  []string                  `toml:"include"`
+	Include  []includeTable            `toml:"include"`
 	Server   serverTable               `toml:"server"`
 	Sessions sessionsTable             `toml:"sessions"`
 	Issuers  map[string]issuerTable    `toml:"issuer"`

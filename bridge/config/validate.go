@@ -14,7 +14,7 @@ import (
 // validate checks the tables and builds the Config from them. What it returns
 // counts only if nothing was reported.
 func (l *loader) validate() *Config {
-	c := &Config{Path: l.path, Server: l.validServer(), Sessions: l.validSessions(), files: l.files, lists: l.lists, listsAt: l.groups, catalog: l.catalog}
+	c := &Config{Path: l.path, Server: l.validServer(), Sessions: l.validSessions(), files: l.files, lists: l.lists, listsAt: l.groups, catalog: l.catalog, trusted: l.trusted}
 	issuers := map[string]*Issuer{}
 	for _, e := range l.issuers {
 		issuers[e.name] = l.validIssuer(e)

@@ -99,6 +99,7 @@ func (l *loader) validHost(at place, written string, hosts map[string]place) str
 		l.report.add(at, "%s", problem)
 		return ""
 	}
+	at.doc.bounds.host(at, host)
 	if other, taken := hosts[host]; taken {
 		l.report.add(at, "%q is also the host of %s (%s): each app needs its own", written,
 			strings.TrimSuffix(other.path, ".host"), other.source())
@@ -149,6 +150,7 @@ func (l *loader) validAppIssuers(at place, t appTable, issuers map[string]*Issue
 		case slices.Contains(list, i):
 			l.report.add(several.index(n+1), "%q is listed twice: remove one", name)
 		default:
+			at.doc.bounds.issuer(several.index(n+1), i)
 			list = append(list, i)
 		}
 	}
@@ -159,6 +161,7 @@ func (l *loader) validAppIssuer(at place, name string, issuers map[string]*Issue
 	known := sortedKeys(issuers)
 	switch {
 	case issuers[name] != nil:
+		at.doc.bounds.issuer(at, issuers[name])
 		return issuers[name]
 	case len(known) == 0: // reported once for all apps
 		return nil
@@ -166,6 +169,7 @@ func (l *loader) validAppIssuer(at place, name string, issuers map[string]*Issue
 		l.report.add(at, "no issuer is called %q%s", name, wording.Instead(name, known))
 		return nil
 	case len(known) == 1 && !at.doc.has(at.path):
+		at.doc.bounds.issuer(at, issuers[known[0]])
 		return issuers[known[0]]
 	}
 	l.report.add(at, "missing: say whose assertions the app accepts; %s", wording.ThereAre(known))
@@ -180,6 +184,9 @@ func (l *loader) openAdapter(at place, a *App) opened {
 		return opened{}
 	case l.catalog.layers[a.AdapterName] == nil:
 		l.report.add(at, "%s", l.catalog.unknown(a.AdapterName))
+		return opened{}
+	}
+	if l.catalog.mayNotUse(at, a.AdapterName) {
 		return opened{}
 	}
 	env := adapter.Env{App: a.Name, Host: a.Host, ReadSecrets: l.keys}

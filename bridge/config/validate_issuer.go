@@ -263,12 +263,18 @@ func (l *loader) checkClientCert(at place, i *Issuer) {
 }
 
 // resolvePath makes the path of a file that will be read relative to the one
-// that names it.
+// that names it. It is empty, and reported, if that may not name the file.
 func resolvePath(at place, path string) string {
 	if path == "" {
 		return ""
 	}
 	path = besideFile(at, path)
+	if at.doc.bounds != nil {
+		path = filepath.Clean(path)
+	}
+	if !at.doc.bounds.file(at, path) {
+		return ""
+	}
 	at.doc.names = append(at.doc.names, path)
 	return path
 }

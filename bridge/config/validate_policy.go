@@ -139,11 +139,15 @@ func (l *loader) checkRole(at place, role, adapterName string, vocabulary []stri
 
 // checkRoles holds every role that the app's rules grant against its vocabulary.
 func (l *loader) checkRoles(at place, a *App, vocabulary []string) {
+	limits := at.doc.bounds
+	limits.role(at.key("default_role"), a.Policy.DefaultRole)
 	l.checkRole(at.key("default_role"), a.Policy.DefaultRole, a.AdapterName, vocabulary)
 	for i, r := range a.Policy.Rules {
 		rule := at.key("rule").index(i + 1)
+		limits.role(rule.key("role"), r.Role)
 		l.checkRole(rule.key("role"), r.Role, a.AdapterName, vocabulary)
 		for n, role := range r.Roles {
+			limits.role(rule.key("roles").index(n+1), role)
 			l.checkRole(rule.key("roles").index(n+1), role, a.AdapterName, vocabulary)
 		}
 	}
