@@ -60,7 +60,7 @@ func answerFor(reason decision.Reason) answer {
 	case decision.ReasonSignedOut:
 		return answer{http.StatusUnauthorized, telemetry.Refused, "signed_out", "You have signed out",
 			"You have signed out here. To go on, end your session with the identity provider as well, and sign in again."}
-	case decision.ReasonNoRole, decision.ReasonDeniedByRule:
+	case decision.ReasonNoRole, decision.ReasonDeniedByRule, decision.ReasonRulesExhausted:
 		return answer{http.StatusForbidden, telemetry.Refused, "no_role", "You have no role in this app",
 			"You are signed in, but no rule gives you a role here. Ask whoever runs this app for access, or sign in as somebody else."}
 	case decision.ReasonChanged:

@@ -43,6 +43,10 @@ type ongoing struct {
 	mu     sync.Mutex
 	tunnel *proxy.Tunnel // nil until the connection is a WebSocket
 	stop   func() bool   // stops the timer for the end; nil if none runs
+	// reviewed is what last granted the request, and reviewedAt when; nil: only the
+	// request's own decision has.
+	reviewed   *decision.Snapshot
+	reviewedAt time.Time
 }
 
 // errUngranted is why the context of a request ends that is granted no longer.
@@ -184,9 +188,23 @@ func (b *Bridge) endSignedOut() {
 	})
 }
 
-// grantedBy reports whether s would begin the request at a time.
+// grantedBy reports whether s would begin the request at a time. What s has granted, it
+// is asked again only if rules may have begun or ended since: expressions take their time,
+// and there may be many streams.
 func (o *ongoing) grantedBy(s *decision.Snapshot, now time.Time) bool {
-	return s.StillGrants(o.app, &o.Request, o.grant, now)
+	o.mu.Lock()
+	before, at := o.reviewed, o.reviewedAt
+	o.mu.Unlock()
+	if before == s && !s.MayChange(o.app, o.grant, at, now) {
+		return true
+	}
+	granted := s.StillGrants(o.app, &o.Request, o.grant, now)
+	if granted {
+		o.mu.Lock()
+		o.reviewed, o.reviewedAt = s, now
+		o.mu.Unlock()
+	}
+	return granted
 }
 
 func (u *underWay) add(o *ongoing) {

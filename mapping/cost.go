@@ -12,8 +12,9 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// maxCost bounds what evaluating an expression may cost, in units of which CEL
-// counts one for each step: some milliseconds. One that is dearer fails.
+// maxCost bounds what evaluating expressions may cost for one decision, in units of
+// which CEL counts one for each step: some milliseconds. The expression that passes
+// the limit may cost as much again, and then nothing is granted.
 const maxCost = 100_000
 
 // pricing says what a call costs. CEL's own prices do not bound the time: a call

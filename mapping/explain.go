@@ -29,6 +29,9 @@ func (m *Mapper) Explain(p *verifier.Principal, at time.Time) (Decision, []Step)
 			matched = append(matched, int32(i))
 		}
 	}
+	if x.exhausted {
+		return Decision{Exhausted: true}, steps
+	}
 	return m.sum(matched), steps
 }
 

@@ -86,7 +86,8 @@ func (m *Mapper) Map(p *verifier.Principal, at time.Time) Decision {
 }
 
 // first finds the first rule that matches. It tries the rules that the person's
-// names point to in any order, but none behind the best so far.
+// names point to in any order, but none behind the best so far; those with an
+// expression last, and in order, so that only what must be is evaluated.
 func (m *Mapper) first(x *person) Decision {
 	best := int32(len(m.rules)) //nolint:gosec // bounded by the size of a file
 	try := func(numbers []int32) {
@@ -94,7 +95,11 @@ func (m *Mapper) first(x *person) Decision {
 			if i >= best {
 				return
 			}
-			if x.untried(i) && m.rules[i].failing(x) == "" {
+			switch {
+			case !x.untried(i):
+			case m.rules[i].when != nil:
+				x.later = append(x.later, i)
+			case m.rules[i].failing(x) == "":
 				best = i
 			}
 		}
@@ -102,6 +107,18 @@ func (m *Mapper) first(x *person) Decision {
 	try(m.index.always)
 	for _, n := range x.names {
 		try(m.index.byName(n))
+	}
+	slices.Sort(x.later)
+	for _, i := range x.later {
+		if i >= best {
+			break
+		}
+		if m.rules[i].failing(x) == "" {
+			best = i
+		}
+	}
+	if x.exhausted {
+		return Decision{Exhausted: true}
 	}
 	if int(best) == len(m.rules) {
 		return m.otherwise()
@@ -126,6 +143,9 @@ func (m *Mapper) Matching(p *verifier.Principal, at time.Time) []int {
 // all adds up every rule that matches.
 func (m *Mapper) all(x *person) Decision {
 	m.matching(x)
+	if x.exhausted {
+		return Decision{Exhausted: true}
+	}
 	return m.sum(x.matched)
 }
 
@@ -274,6 +294,15 @@ func (m *Mapper) Attributes() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// MayChange reports whether decisions about somebody may differ at two times.
+func (m *Mapper) MayChange(from, to time.Time) bool {
+	if to.Before(from) || m.AsksForTime() {
+		return true
+	}
+	between := func(t time.Time) bool { return !t.IsZero() && t.After(from) && !t.After(to) }
+	return slices.ContainsFunc(m.rules, func(r rule) bool { return between(r.after) || between(r.until) })
 }
 
 // AsksForTime reports whether the expression of some rule asks for now, so that

@@ -149,6 +149,9 @@ type Decision struct {
 	Also []int
 	// Source is where Rule stands, as "file:line".
 	Source string
+	// Exhausted: expressions would cost more for this person than one decision may,
+	// so nothing is granted.
+	Exhausted bool
 }
 
 // Allowed reports whether the decision grants a role.

@@ -22,8 +22,11 @@ type person struct {
 	// rule that names thousands of the person's groups is asked once.
 	tried []int32
 	asked []uint64
-	// matched is room for Mapper.all.
-	matched []int32
+	// matched is room for Mapper.all, later for Mapper.first.
+	matched, later []int32
+	// spent is what expressions have cost; exhausted: more than they may.
+	spent     uint64
+	exhausted bool
 }
 
 // untried reports whether rule i has not been asked yet, and notes that it has.
@@ -90,7 +93,8 @@ func (x *person) forget() {
 		x.asked[i>>6] = 0
 	}
 	clear(x.answers)
-	x.p, x.at, x.names, x.tried, x.matched = nil, time.Time{}, x.names[:0], x.tried[:0], x.matched[:0]
+	x.p, x.at, x.names, x.tried, x.matched, x.later = nil, time.Time{}, x.names[:0], x.tried[:0], x.matched[:0], x.later[:0]
+	x.spent, x.exhausted = 0, false
 }
 
 // claimValues returns what a claim is matched by; see [Rule.Claims].

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -224,13 +225,23 @@ type answer struct {
 	err   error
 }
 
+// errBudget is why an expression is not asked.
+var errBudget = errors.New("the cost limit of a request is reached")
+
 // ask evaluates the expression, once for each person.
 func (e *expression) ask(x *person) answer {
 	a, asked := x.answers[e]
 	if asked {
 		return a
 	}
-	value, _, err := e.program.Eval(&activation{e, x})
+	if x.exhausted {
+		return answer{err: errBudget}
+	}
+	value, details, err := e.program.Eval(&activation{e, x})
+	if details != nil && details.ActualCost() != nil {
+		x.spent += *details.ActualCost()
+	}
+	x.exhausted = x.spent > maxCost
 	switch {
 	case err != nil:
 		a.err = err

@@ -61,6 +61,12 @@ const (
 	LintUnusedList = "unused-list"
 	// LintListInTest: a test's person is in a group that is called like a list.
 	LintListInTest = "list-in-test"
+	// LintLooseExpression: an expression holds for more people than it seems to.
+	LintLooseExpression = "loose-expression"
+	// LintConfusableLetters: an address or a list looks like another one.
+	LintConfusableLetters = "confusable-letters"
+	// LintSharedAudience: two apps accept the same assertions.
+	LintSharedAudience = "shared-audience"
 	// LintUndeclaredList: a rule may count on a claim being a list, and it is none.
 	LintUndeclaredList = "undeclared-list"
 	// LintTrustedInclude: nothing says what included files may name.
@@ -74,9 +80,9 @@ const (
 // lints are the codes that a comment can silence.
 func lints() []string {
 	return []string{
-		LintAlikeRoles, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
-		LintListWithoutAt, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule, LintTrustedInclude,
-		LintUndeclaredList, LintUnusedList,
+		LintAlikeRoles, LintConfusableLetters, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
+		LintListWithoutAt, LintLooseExpression, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule,
+		LintSharedAudience, LintTrustedInclude, LintUndeclaredList, LintUnusedList,
 	}
 }
 
@@ -91,6 +97,8 @@ func (c *Config) Warnings(now time.Time) []Warning {
 	}
 	l.lists()
 	l.includes()
+	l.confusableLists()
+	l.sharedAudiences()
 	l.lookalikes()
 	l.silence()
 	slices.SortFunc(l.warnings, func(a, b Warning) int {

@@ -18,6 +18,8 @@ func (l *linter) app(a *App) {
 			continue
 		}
 		l.groupIDs(at, r)
+		l.looseExpressions(at, r)
+		l.confusableNames(at, r)
 		l.listsWithoutAt(groupsOfRule(at, r))
 		l.malformedIDs(groupsOfRule(at, r))
 	}

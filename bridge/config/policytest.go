@@ -133,6 +133,8 @@ func by(d mapping.Decision) string {
 		return fmt.Sprintf("by %s (%s)", d.RuleName(), d.Source)
 	case d.Allowed():
 		return "by default_role"
+	case d.Exhausted:
+		return "because the app's expressions cost more than one request may"
 	}
 	return "because no rule matches"
 }

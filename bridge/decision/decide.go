@@ -2,6 +2,7 @@ package decision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -112,6 +113,9 @@ func (d *Decider) decidePerson(ctx context.Context, app *App, r *Request, g *Gra
 	return ref
 }
 
+// errExhausted is for the log.
+var errExhausted = errors.New("the app's expressions cost more for this person than one request may, so nothing is granted")
+
 // decide asks the rules.
 func (g *Grant) decide(rules *mapping.Mapper, at time.Time) *Refusal {
 	g.Decision = rules.Map(g.Principal, at)
@@ -120,6 +124,8 @@ func (g *Grant) decide(rules *mapping.Mapper, at time.Time) *Refusal {
 		return nil
 	case g.Decision.Rule > 0:
 		return &Refusal{Reason: ReasonDeniedByRule, Principal: g.Principal, Decision: g.Decision}
+	case g.Decision.Exhausted:
+		return &Refusal{Reason: ReasonRulesExhausted, Principal: g.Principal, Err: errExhausted}
 	default:
 		return &Refusal{Reason: ReasonNoRole, Principal: g.Principal}
 	}

@@ -30,6 +30,7 @@ const (
 	ReasonSignedOut           Reason = "signed_out"
 	ReasonNoRole              Reason = "no_role"
 	ReasonDeniedByRule        Reason = "denied_by_rule"
+	ReasonRulesExhausted      Reason = "rules_exhausted"
 	ReasonChanged             Reason = "access_changed"
 	ReasonUnsendable          Reason = "identity_unsendable"
 	ReasonSignInRefused       Reason = "sign_in_refused"

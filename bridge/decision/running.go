@@ -29,3 +29,14 @@ func (s *Snapshot) StillGrants(was *App, r *Request, g *Grant, now time.Time) bo
 	return decision.Allowed() && slices.Equal(decision.Roles, g.Decision.Roles) &&
 		maps.Equal(decision.Attributes, g.Decision.Attributes)
 }
+
+// MayChange reports whether s may decide otherwise about a request than it did at from,
+// because of the time.
+func (s *Snapshot) MayChange(was *App, g *Grant, from, to time.Time) bool {
+	app := s.apps[was.Host]
+	if app == nil {
+		return true
+	}
+	source := app.sourceOf(g.Issuer)
+	return source == nil || source.mapper.MayChange(from, to)
+}

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/wording"
+	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
 
@@ -70,7 +72,7 @@ func (p *Person) Who() string {
 	case p.facts != nil:
 		return describe(cmp.Or(p.whom, somebody), p.facts)
 	case p.Email != "":
-		return wording.Visible(p.Email)
+		return visible(p.Email)
 	case p.Subject != "":
 		return "subject " + quote(p.Subject)
 	}
@@ -87,7 +89,7 @@ func describe(who string, facts []fact) string {
 	for _, f := range facts {
 		switch f.kind {
 		case isEmail:
-			who = wording.Visible(f.text)
+			who = visible(f.text)
 		case inGroup:
 			groups = append(groups, quote(f.text))
 		case isSubject:
@@ -115,7 +117,16 @@ func quoted(texts []string) []string {
 	return list
 }
 
-func quote(s string) string { return `"` + wording.Visible(s) + `"` }
+func quote(s string) string { return `"` + visible(s) + `"` }
+
+// visible is a text as people can read it, without letters that they take for others.
+func visible(s string) string {
+	if mapping.Confusable(s) {
+		escaped := strconv.QuoteToASCII(s)
+		return escaped[1 : len(escaped)-1]
+	}
+	return wording.Visible(s)
+}
 
 // fact is one thing that is true of somebody made up.
 type fact struct {
