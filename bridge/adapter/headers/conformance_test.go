@@ -9,6 +9,7 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/adaptertest"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // TestConformance runs the suite on adapters that have the whole vocabulary
@@ -36,8 +37,8 @@ func TestConformance(t *testing.T) {
 	}{
 		{"Kubernetes", Options{
 			Header: map[string]Header{
-				"Authorization": {Secret: secretOf(proxySecret, nil), Prefix: "Bearer "}, "Impersonate-User": {From: "email", Required: true},
-				"Impersonate-Group": {From: "groups", Repeat: true, Prefix: "sso:"}, "Impersonate-Extra-Dept": {Claim: "department"},
+				"Authorization": {Secret: secretOf(proxySecret, nil), Words: value.Words{Prefix: "Bearer "}}, "Impersonate-User": {From: "email", Required: true},
+				"Impersonate-Group": {From: "groups", Repeat: true, Words: value.Words{Prefix: "sso:"}}, "Impersonate-Extra-Dept": {Claim: "department"},
 			},
 			Strip: []string{"Impersonate-Extra-*", "Impersonate-Uid"},
 		}, items("Impersonate-Group", ",", func(item string) string { return strings.TrimPrefix(item, "sso:") })},
@@ -51,7 +52,7 @@ func TestConformance(t *testing.T) {
 		}},
 		{"SonarQube", Options{
 			Header: map[string]Header{
-				"X-Forwarded-Login":  {From: "email", Required: true, Allow: "A-Za-z0-9._@-", MaxLength: 255, Forbid: []string{"admin"}},
+				"X-Forwarded-Login":  {From: "email", Required: true, Words: value.Words{Allow: "A-Za-z0-9._@-", MaxLength: 255, Forbid: []string{"admin"}}},
 				"X-Forwarded-Name":   {From: "name", Encode: "latin-1", Unsendable: "omit"},
 				"X-Forwarded-Groups": {From: "groups", Join: ",", Default: "none"},
 			},
@@ -65,10 +66,10 @@ func TestConformance(t *testing.T) {
 			return item
 		})},
 		{"OpenSearch", Options{Header: map[string]Header{
-			"X-Proxy-User": {From: "email_local", Lower: true, Required: true}, "X-Proxy-Roles": {From: "roles", Join: ","},
+			"X-Proxy-User": {From: "email_local", Required: true, Words: value.Words{Lower: true}}, "X-Proxy-Roles": {From: "roles", Join: ","},
 		}, Domains: []string{"example.com"}}, items("X-Proxy-Roles", ",", same)},
 		{"Open WebUI", Options{Header: map[string]Header{
-			"X-User-Email": {From: "email", Lower: true, Required: true}, "X-User-Name": {From: "name", Encode: "percent"},
+			"X-User-Email": {From: "email", Required: true, Words: value.Words{Lower: true}}, "X-User-Name": {From: "name", Encode: "percent"},
 			"X-User-Role": {From: "role"}, "X-User-Groups": {From: "groups", Join: ",", Encode: "percent"},
 		}, Logout: Logout{Logout: carry.Logout{Path: "/api/v1/auths/signout"}}}, items("X-User-Groups", ",", func(item string) string {
 			text, err := url.PathUnescape(item)
@@ -78,7 +79,7 @@ func TestConformance(t *testing.T) {
 			return text
 		})},
 		{"a user's name", Options{Header: map[string]Header{
-			"X-User": {From: "email", Required: true, Replace: map[string]string{"@": "-at-"}, Allow: "a-z0-9.+-"}, "X-Sync": {From: "sync_marker"},
+			"X-User": {From: "email", Required: true, Words: value.Words{Replace: map[string]string{"@": "-at-"}, Allow: "a-z0-9.+-"}}, "X-Sync": {From: "sync_marker"},
 			"X-Roles": {Claim: "resource_access.app.roles", Join: " | ", Encode: "rfc2047", Append: "sync_marker"},
 		}, StripCookies: []string{"app_session"}}, items("X-Roles", "|", func(item string) string {
 			text, err := new(mime.WordDecoder).DecodeHeader(item)
@@ -88,7 +89,7 @@ func TestConformance(t *testing.T) {
 			return text
 		})},
 		{"one word for each role", Options{Header: map[string]Header{
-			"X-User": {From: "subject", Prefix: "accounts:"}, "X-Role": {From: "role", Map: map[string]string{"Viewer": "v", "Viewer-2": "w"}},
+			"X-User": {From: "subject", Words: value.Words{Prefix: "accounts:"}}, "X-Role": {From: "role", Words: value.Words{Map: map[string]string{"Viewer": "v", "Viewer-2": "w"}}},
 		}}, nil},
 		{"no role", Options{Header: map[string]Header{"X-User": {From: "subject"}, "X-Groups": {From: "groups", Join: " ", Encode: "quoted-printable"}}},
 			items("X-Groups", " ", func(item string) string {

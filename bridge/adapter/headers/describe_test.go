@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // TestDescribeEveryOption: no option of a header goes unsaid.
@@ -15,8 +16,11 @@ func TestDescribeEveryOption(t *testing.T) {
 		"wrap": "<>", "encode": "utf-8", "append": "sync_marker", "unsendable": "omit", "unmapped": "refuse",
 		"secret": adapter.NewSecret(func() (string, error) { t.Error("a secret was read"); return "", nil }),
 	}
-	for field := range reflect.TypeFor[Header]().Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Header]()) {
 		key := field.Tag.Get("toml")
+		if key == "" { // embedded, or no option
+			continue
+		}
 		var h Header
 		v := reflect.ValueOf(&h).Elem().FieldByIndex(field.Index)
 		switch value, special := values[key]; {
@@ -46,8 +50,8 @@ func TestDescribeEveryOption(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	o := &Options{
 		Header: map[string]Header{
-			"X-User":   {From: "email", Lower: true, Replace: map[string]string{"@": "-at-"}, Allow: "a-z", MaxLength: 9, Forbid: []string{"root", "admin"}, Prefix: "sso:", Required: true},
-			"X-Role":   {From: "role", Map: map[string]string{"b": "2", "a": "1"}},
+			"X-User":   {From: "email", Required: true, Words: value.Words{Lower: true, Replace: map[string]string{"@": "-at-"}, Allow: "a-z", MaxLength: 9, Forbid: []string{"root", "admin"}, Prefix: "sso:"}},
+			"X-Role":   {From: "role", Words: value.Words{Map: map[string]string{"b": "2", "a": "1"}}},
 			"X-Groups": {From: "groups", Join: ",", Quote: true, Unsendable: "omit"},
 			"X-Name":   {From: "name"},
 			"X-Realm":  {Const: "example"},

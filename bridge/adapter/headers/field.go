@@ -32,33 +32,7 @@ type Header struct {
 	// can have, and says what it is. With it the adapter does not open.
 	Needs string `toml:"needs"`
 
-	// Map holds the app's words for what the source says, each item of a list by
-	// itself. Of roles, it has every one that the app may be sent.
-	Map map[string]string `toml:"map"`
-	// Unmapped says what becomes of what Map lacks: "omit" it, or "refuse" the
-	// person. Required beside Map, but for roles: those are always refused.
-	Unmapped string `toml:"unmapped"`
-	// Lower writes the letters A to Z in lower case, where case means nothing: in
-	// emails, or a claim of which you know it.
-	Lower bool `toml:"lower"`
-	// Replace says what to write in place of characters that the app's names
-	// cannot have. A value that has such a text already is refused, as its way
-	// back would lead to somebody else.
-	Replace map[string]string `toml:"replace"`
-	// Allow are the only characters that the app's names have, such as
-	// "a-z0-9._-". Others are refused.
-	Allow string `toml:"allow"`
-	// Pattern is a regular expression (RE2) that the app's names match from beginning to
-	// end. Others are refused.
-	Pattern string `toml:"pattern"`
-	// MaxLength is how many characters the app's names have at most; 0: any. A
-	// longer one is refused, not cut: the rest told two people apart.
-	MaxLength int `toml:"max_length"`
-	// Forbid are names that nobody may have, in any case, such as the account
-	// that the app was installed with.
-	Forbid []string `toml:"forbid"`
-	// Prefix stands before the value, or before each item of a list.
-	Prefix string `toml:"prefix"`
+	value.Words // the app's own
 
 	// Join separates the items of a list; lists need it, Repeat or Wrap. It is
 	// one character, which spaces may surround: of a longer one, an item could
@@ -80,9 +54,6 @@ type Header struct {
 	Encode string `toml:"encode"`
 	// Required refuses people for whom the header would be empty.
 	Required bool `toml:"required"`
-	// Unique says that no two people have the same value, and that nobody can change
-	// theirs. It is for whoever knows so of a claim, an attribute or a name.
-	Unique bool `toml:"unique"`
 	// Default is sent where the header would be empty, to apps that take a
 	// missing one for "as before". Without it, the header is left out.
 	Default string `toml:"default"`

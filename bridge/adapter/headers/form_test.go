@@ -11,6 +11,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // TestForm has a case for every way to write a value or a list. No want is a
@@ -47,24 +48,24 @@ func TestForm(t *testing.T) {
 		// CVE-2017-5636: <ann><admin> is two people in a chain.
 		{"wrapped with brackets", wrap(Header{}), []string{"ann><admin"}, nil, errBracket.Error()},
 		{"wrapped with a backslash", wrap(Header{}), []string{`ann\`}, nil, errBracket.Error()},
-		{"wrapped value with a bracket", Header{From: "subject", Wrap: "<>", Prefix: "<"}, nil, nil, "option"},
+		{"wrapped value with a bracket", Header{From: "subject", Wrap: "<>", Words: value.Words{Prefix: "<"}}, nil, nil, "option"},
 		{"wrapped around space", wrap(Header{Encode: "quoted-printable"}), []string{" a"}, nil, errSpace.Error()},
 		{"wrapped around nothing", wrap(Header{}), nil, nil, ""},
 		{"wrapped, default", wrap(Header{Default: "nobody"}), nil, []string{"<nobody>"}, ""},
 
 		{"default of a list", Header{From: "groups", Join: ",", Default: "sonar-nobody"}, nil, []string{"sonar-nobody"}, ""},
 		{"default where nothing can be sent", Header{From: "groups", Join: ",", Unsendable: "omit", Default: "none"}, []string{"a,b"}, []string{"none"}, ""},
-		{"default where all is unmapped", Header{From: "groups", Join: ",", Map: map[string]string{"x": "y"}, Unmapped: "omit", Default: "none"}, []string{"a"}, []string{"none"}, ""},
+		{"default where all is unmapped", Header{From: "groups", Join: ",", Default: "none", Words: value.Words{Map: map[string]string{"x": "y"}, Unmapped: "omit"}}, []string{"a"}, []string{"none"}, ""},
 		{"default is not beside others", Header{From: "groups", Join: ",", Default: "none"}, []string{"a"}, []string{"a"}, ""},
 		{"default instead of a refusal is none", Header{From: "groups", Join: ",", Default: "none"}, []string{"a,b"}, nil, `an item of the list has the separator ","`},
 		{"default of a claim", Header{Claim: "team", Default: "none"}, nil, []string{"none"}, ""},
 		{"default, encoded", Header{Claim: "team", Default: "zoë", Encode: "percent"}, nil, []string{"zo%C3%AB"}, ""},
-		{"prefix is not for the default", Header{Claim: "team", Default: "none", Prefix: "t:"}, nil, []string{"none"}, ""},
+		{"prefix is not for the default", Header{Claim: "team", Default: "none", Words: value.Words{Prefix: "t:"}}, nil, []string{"none"}, ""},
 
 		{"encoded items", Header{From: "groups", Join: ",", Encode: "percent"}, []string{"a b", "zoë"}, []string{"a%20b,zo%C3%AB"}, ""},
 		{"encoded-words", Header{From: "groups", Join: ",", Encode: "rfc2047"}, []string{"a b", "zoë"}, []string{"a b,=?UTF-8?B?em/Dqw==?="}, ""},
 		{"one byte a letter", Header{From: "groups", Join: ",", Encode: "latin-1"}, []string{"zoë", "b"}, []string{"zo\xeb,b"}, ""},
-		{"prefix is encoded with the value", Header{From: "email", Prefix: "a b:", Encode: "percent"}, nil, []string{"a%20b%3Aann%40example.com"}, ""},
+		{"prefix is encoded with the value", Header{From: "email", Encode: "percent", Words: value.Words{Prefix: "a b:"}}, nil, []string{"a%20b%3Aann%40example.com"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
 )
 
@@ -153,7 +154,7 @@ func TestOptionErrors(t *testing.T) {
 			`resync: negative; write how often the app shall be made to read the identity anew, such as "1m"`,
 		}},
 		{"a secret that is still needed", Options{Header: map[string]Header{
-			"X-User": user, "Authorization": {Needs: "an API key", Prefix: "ApiKey "}, "X-Key": {Needs: "a key"},
+			"X-User": user, "Authorization": {Needs: "an API key", Words: value.Words{Prefix: "ApiKey "}}, "X-Key": {Needs: "a key"},
 		}}, []string{
 			`header.Authorization: missing: an API key; write { secret = { file = "..." }, prefix = "ApiKey " }`,
 			`header.X-Key: missing: a key; write { secret = { file = "..." } }`,

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 	"github.com/ssobridge/ssobridge/mapping"
 )
 
@@ -19,7 +20,7 @@ func TestOneReadingOfAClaim(t *testing.T) {
 		"comma":   {Header{Claim: "roles", Join: ","}, []string{"admin,dev"}},
 		"pipe":    {Header{Claim: "roles", Join: "|"}, []string{"admin|dev"}},
 		"repeat":  {Header{Claim: "roles", Repeat: true}, []string{"admin", "dev"}},
-		"map":     {Header{Claim: "roles", Join: "|", Map: map[string]string{"dev": "Developer", "admin": "Boss"}, Unmapped: "omit"}, []string{"Boss|Developer"}},
+		"map":     {Header{Claim: "roles", Join: "|", Words: value.Words{Map: map[string]string{"dev": "Developer", "admin": "Boss"}, Unmapped: "omit"}}, []string{"Boss|Developer"}},
 		"quote":   {Header{Claim: "roles", Join: ",", Quote: true}, []string{"admin,dev"}},
 		"no list": {Header{Claim: "title", Join: "|"}, []string{"admin,dev"}},
 	}
@@ -46,10 +47,10 @@ func TestOneReadingOfAClaim(t *testing.T) {
 // TestPatternsInMapsAreRefused: what would never be anybody's name is no key.
 func TestPatternsInMapsAreRefused(t *testing.T) {
 	for _, h := range []Header{
-		{From: "groups", Join: ",", Map: map[string]string{"wiki-*": "x"}, Unmapped: "omit"},
-		{From: "groups", Join: ",", Map: map[string]string{"@sre": "x"}, Unmapped: "omit"},
-		{Claim: "roles", Join: ",", Map: map[string]string{"@sre": "x"}, Unmapped: "omit"},
-		{Claim: "roles", Map: map[string]string{"a*": "x"}, Unmapped: "omit"},
+		{From: "groups", Join: ",", Words: value.Words{Map: map[string]string{"wiki-*": "x"}, Unmapped: "omit"}},
+		{From: "groups", Join: ",", Words: value.Words{Map: map[string]string{"@sre": "x"}, Unmapped: "omit"}},
+		{Claim: "roles", Join: ",", Words: value.Words{Map: map[string]string{"@sre": "x"}, Unmapped: "omit"}},
+		{Claim: "roles", Words: value.Words{Map: map[string]string{"a*": "x"}, Unmapped: "omit"}},
 	} {
 		if errs := optionErrors(t, Options{Header: map[string]Header{"x-value": h}}, adapter.Env{App: "app", Host: "app.example.com"}); len(errs) == 0 {
 			t.Errorf("%+v is accepted", h.Map)

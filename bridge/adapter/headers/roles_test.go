@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // withRoles is ann with these roles.
@@ -53,13 +54,13 @@ func TestRoles(t *testing.T) {
 		{"with the separator", Header{From: "roles", Join: ","}, []string{"Viewer,Admin"}, "", refused + `an item of the list has the separator ","`},
 		{"one of them unsendable", Header{From: "roles", Join: ","}, []string{"Admin", "Zoë"}, "", refused + errASCII.Error()},
 		{"none", Header{From: "roles", Join: ","}, nil, "", refused + "required, and empty for this person"},
-		{"the app's word", Header{From: "role", Map: words}, []string{"Owner"}, "administrator", ""},
-		{"no word", Header{From: "role", Map: words}, []string{"Editor"}, "", refused + "map has no word for what the person has"},
-		{"a word is no role", Header{From: "role", Map: words}, []string{"viewer"}, "", refused + "map has no word for what the person has"},
-		{"the app's words", Header{From: "roles", Join: ",", Map: words}, []string{"Viewer", "Admin"}, "viewer,administrator", ""},
-		{"one word for two", Header{From: "roles", Join: ",", Map: words}, []string{"Owner", "Viewer", "Admin"}, "administrator,viewer", ""},
-		{"no word for one of them", Header{From: "roles", Join: ",", Map: words}, []string{"Viewer", "Editor"}, "", refused + "map has no word for what the person has"},
-		{"behind a prefix", Header{From: "roles", Join: ",", Prefix: "app-"}, []string{"Viewer", "Admin"}, "app-Viewer,app-Admin", ""},
+		{"the app's word", Header{From: "role", Words: value.Words{Map: words}}, []string{"Owner"}, "administrator", ""},
+		{"no word", Header{From: "role", Words: value.Words{Map: words}}, []string{"Editor"}, "", refused + "map has no word for what the person has"},
+		{"a word is no role", Header{From: "role", Words: value.Words{Map: words}}, []string{"viewer"}, "", refused + "map has no word for what the person has"},
+		{"the app's words", Header{From: "roles", Join: ",", Words: value.Words{Map: words}}, []string{"Viewer", "Admin"}, "viewer,administrator", ""},
+		{"one word for two", Header{From: "roles", Join: ",", Words: value.Words{Map: words}}, []string{"Owner", "Viewer", "Admin"}, "administrator,viewer", ""},
+		{"no word for one of them", Header{From: "roles", Join: ",", Words: value.Words{Map: words}}, []string{"Viewer", "Editor"}, "", refused + "map has no word for what the person has"},
+		{"behind a prefix", Header{From: "roles", Join: ",", Words: value.Words{Prefix: "app-"}}, []string{"Viewer", "Admin"}, "app-Viewer,app-Admin", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -89,37 +90,37 @@ func TestRoleOptionErrors(t *testing.T) {
 		{"roles without join", one(Header{From: "roles"}), []string{
 			`header.X-User.join: missing: roles is a list; say what separates its items, such as join = ",", or repeat = true for a header each`,
 		}},
-		{"unmapped", one(Header{From: "role", Map: words, Unmapped: "omit"}), []string{
+		{"unmapped", one(Header{From: "role", Words: value.Words{Map: words, Unmapped: "omit"}}), []string{
 			`header.X-User.unmapped: is not for roles: each that the app may be sent needs its word in map`,
 		}},
 		{"default", one(Header{From: "role", Default: "Viewer"}), []string{
 			`header.X-User.default: is not for roles, which nobody enters without; the app's default_role is one for whoever no rule names`,
 		}},
-		{"shaped", one(Header{From: "role", Lower: true, Allow: "a-z", MaxLength: 4, Forbid: []string{"root"}, Replace: map[string]string{"A": "a"}}), []string{
+		{"shaped", one(Header{From: "role", Words: value.Words{Lower: true, Allow: "a-z", MaxLength: 4, Forbid: []string{"root"}, Replace: map[string]string{"A": "a"}}}), []string{
 			`header.X-User.replace: is not for role, whose words somebody here chose: write the right ones there`,
 			`header.X-User.allow: is not for role, whose words somebody here chose: write the right ones there`,
 			`header.X-User.max_length: is not for role, whose words somebody here chose: write the right ones there`,
 			`header.X-User.forbid: is not for role, whose words somebody here chose: write the right ones there`,
 			`header.X-User.lower: is for email, email_local and a claim that is one text`,
 		}},
-		{"words that cannot be sent", one(Header{From: "roles", Join: ",", Map: map[string]string{"a": "", "b": "x,y", "c": "zoë"}}), []string{
+		{"words that cannot be sent", one(Header{From: "roles", Join: ",", Words: value.Words{Map: map[string]string{"a": "", "b": "x,y", "c": "zoë"}}}), []string{
 			`header.X-User.map.a: empty; remove it, and unmapped = "omit" leaves out what the map lacks`,
 			`header.X-User.map.b: an item of the list has the separator ","`,
 			`header.X-User.map.c: ` + errASCII.Error(),
 		}},
 	})
 	testOptions(t, adapter.Env{Roles: []string{"Admin", "Editor", "Viewer"}, Grants: &adapter.Grants{Roles: []string{"Owner"}}}, []optionTest{
-		{"a role of the vocabulary without a word", one(Header{From: "role", Map: words}), []string{
+		{"a role of the vocabulary without a word", one(Header{From: "role", Words: value.Words{Map: words}}), []string{
 			`header.X-User.map: has no word for "Editor", which the adapter's roles have; add "Editor" = "..."`,
 		}},
-		{"a word for no role", one(Header{From: "role", Map: map[string]string{"Admin": "a", "Editor": "e", "Viewr": "v"}}), []string{
+		{"a word for no role", one(Header{From: "role", Words: value.Words{Map: map[string]string{"Admin": "a", "Editor": "e", "Viewr": "v"}}}), []string{
 			`header.X-User.map: has no word for "Viewer", which the adapter's roles have; add "Viewer" = "..."`,
 			`header.X-User.map.Viewr: is none of the adapter's roles, which are Admin, Editor, Viewer`,
 		}},
-		{"words for all", one(Header{From: "role", Map: map[string]string{"Admin": "a", "Editor": "e", "Viewer": "v"}}), nil},
+		{"words for all", one(Header{From: "role", Words: value.Words{Map: map[string]string{"Admin": "a", "Editor": "e", "Viewer": "v"}}}), nil},
 	})
 	testOptions(t, adapter.Env{Grants: &adapter.Grants{Roles: []string{"Admin", "Owner"}}}, []optionTest{
-		{"a role of a rule without a word", one(Header{From: "role", Map: words}), []string{
+		{"a role of a rule without a word", one(Header{From: "role", Words: value.Words{Map: words}}), []string{
 			`header.X-User.map: has no word for "Owner", which the app's rules grant; add "Owner" = "..."`,
 		}},
 	})
@@ -128,7 +129,7 @@ func TestRoleOptionErrors(t *testing.T) {
 func TestAttributes(t *testing.T) {
 	a := mustOpen(t, Options{Header: map[string]Header{
 		"X-Org":    {Attribute: "org_id", Default: "1"},
-		"X-Tenant": {Attribute: "tenant", Map: map[string]string{"ops": "Operations"}, Unmapped: "refuse"},
+		"X-Tenant": {Attribute: "tenant", Words: value.Words{Map: map[string]string{"ops": "Operations"}, Unmapped: "refuse"}},
 		"X-Team":   {Attribute: "team"},
 		"X-Old":    {Attribute: "old"},
 	}, Omit: []string{"X-Old"}})

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 const proxySecret = "hush-0123456789abcdef"
@@ -20,7 +21,7 @@ func secretOf(value string, err error) adapter.Secret {
 func TestSecret(t *testing.T) {
 	o := Options{Header: map[string]Header{
 		"X-Proxy-Secret": {Secret: secretOf(proxySecret, nil)},
-		"Authorization":  {Secret: secretOf(proxySecret, nil), Prefix: "Bearer "},
+		"Authorization":  {Secret: secretOf(proxySecret, nil), Words: value.Words{Prefix: "Bearer "}},
 		"X-User":         {From: "email"},
 	}}
 	open := func(env adapter.Env) adapter.Adapter {
@@ -80,7 +81,7 @@ func TestSecretIsReadOnlyToServe(t *testing.T) {
 		{"beside another source", one(Header{Secret: secretOf(proxySecret, nil), From: "email"}), []string{
 			`header.X-User: has 2 sources; give exactly one of from = "email", claim = "department", attribute = "org_id", const = "text" and secret = { file = "..." }`,
 		}},
-		{"shaped", one(Header{Secret: secretOf(proxySecret, nil), Default: "x", Join: ",", Lower: true}), []string{
+		{"shaped", one(Header{Secret: secretOf(proxySecret, nil), Default: "x", Join: ",", Words: value.Words{Lower: true}}), []string{
 			`header.X-User: join, repeat, quote and append are for lists; a secret is one value`,
 			`header.X-User.lower: is for email, email_local and a claim that is one text`,
 			`header.X-User.default: has no effect: a secret is never empty`,

@@ -24,10 +24,9 @@ func (h *Header) from(o *Options) *value.Source {
 
 // words are the app's words for it.
 func (h *Header) words(o *Options) *value.Words {
-	return &value.Words{
-		Map: h.Map, Unmapped: h.Unmapped, Groups: o.Groups, GroupsUnmapped: o.Unmapped,
-		Lower: h.Lower, Replace: h.Replace, Allow: h.Allow, Pattern: h.Pattern, MaxLength: h.MaxLength, Forbid: h.Forbid, Prefix: h.Prefix, Unique: h.Unique,
-	}
+	words := h.Words
+	words.Groups, words.GroupsUnmapped = o.Groups, o.Unmapped
+	return &words
 }
 
 // source sets where f's value comes from. It returns the secret, if that is it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/adaptertest"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // parts are the claims of a token, without what differs from one to the next.
@@ -56,10 +57,10 @@ func TestConformance(t *testing.T) {
 		"every word": {
 			Header: "X-Token", Keys: keys("EdDSA"), Domains: []string{"example.com"},
 			Claims: map[string]Claim{
-				"sub": {From: "email", Lower: true, Allow: "a-z0-9.@-"}, "login": {From: "email_local", Replace: map[string]string{"+": "-plus-"}, Required: true},
-				"roles": {From: "role", Type: "list", Prefix: "app:"}, "admin": {From: "role", Type: "bool", Map: map[string]string{"Viewer": "false", "Viewer-2": "true"}},
+				"sub": {From: "email", Words: value.Words{Lower: true, Allow: "a-z0-9.@-"}}, "login": {From: "email_local", Required: true, Words: value.Words{Replace: map[string]string{"+": "-plus-"}}},
+				"roles": {From: "role", Type: "list", Words: value.Words{Prefix: "app:"}}, "admin": {From: "role", Type: "bool", Words: value.Words{Map: map[string]string{"Viewer": "false", "Viewer-2": "true"}}},
 				"teams": {Claim: "resource_access.app.roles", Type: "list", Unsendable: "omit"}, "n": {Const: int64(3)},
-				"dept": {Claim: "department", Unmapped: "omit", Map: map[string]string{"Engineering": "7"}, Type: "number"},
+				"dept": {Claim: "department", Type: "number", Words: value.Words{Unmapped: "omit", Map: map[string]string{"Engineering": "7"}}},
 			},
 		},
 		"a cookie under a shared secret": {Cookie: "app_token", Secret: secretOf(sharedSecret, nil), Claims: map[string]Claim{"email": {From: "email"}}},

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 func TestDescribe(t *testing.T) {
@@ -14,7 +15,7 @@ func TestDescribe(t *testing.T) {
 		Cookie: "session", Issuer: "us", Audience: "them", Type: "JWT", Lifetime: 90 * time.Second,
 		Claims: map[string]Claim{
 			"https://x.example/claims": {Object: map[string]Claim{"roles": {From: "roles"}, "tier": {Const: int64(1)}}},
-			"admin":                    {From: "role", Type: "bool", Map: map[string]string{"admin": "true"}},
+			"admin":                    {From: "role", Type: "bool", Words: value.Words{Map: map[string]string{"admin": "true"}}},
 			"name":                     {From: "name"},
 		},
 		Omit: []string{"name"},

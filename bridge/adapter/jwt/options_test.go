@@ -10,6 +10,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/document"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 func TestOptions(t *testing.T) {
@@ -113,8 +114,8 @@ func TestOptions(t *testing.T) {
 		{"an unknown type", it(Claim{From: "email", Type: "int"}), []string{`claims.it.type: "int"; choose "string", "list", "number" or "bool"`}},
 		{"a list as text", it(Claim{From: "groups", Type: "string"}), []string{`claims.it.type: "string", but groups is a list; leave type out`}},
 		{"a name as a number", it(Claim{From: "name", Type: "number"}), []string{`claims.it.type: name is no number; with map, say what it is for each`}},
-		{"a word that is no number", it(Claim{From: "role", Type: "number", Map: map[string]string{"a": "x"}}), []string{`claims.it.map.a: ` + document.ErrNumber.Error()}},
-		{"a word with a line break", it(Claim{From: "role", Map: map[string]string{"a": "x\n"}}), []string{`claims.it.map.a: value has control characters`}},
+		{"a word that is no number", it(Claim{From: "role", Type: "number", Words: value.Words{Map: map[string]string{"a": "x"}}}), []string{`claims.it.map.a: ` + document.ErrNumber.Error()}},
+		{"a word with a line break", it(Claim{From: "role", Words: value.Words{Map: map[string]string{"a": "x\n"}}}), []string{`claims.it.map.a: value has control characters`}},
 		{"a role left out", it(Claim{From: "role", Unsendable: "omit"}), []string{
 			`claims.it.unsendable: a role cannot be left out: somebody without it may be allowed more`,
 		}},
@@ -148,7 +149,7 @@ func TestGrants(t *testing.T) {
 	env.Grants = &adapter.Grants{Roles: env.Roles, SeveralRoles: true, Attributes: []string{"org_id"}}
 	o := claims(t, map[string]Claim{
 		"role": {From: "role"}, "org": {Attribute: "org"}, "id": {Object: map[string]Claim{"org": {Attribute: "org_id"}}},
-		"admin": {From: "roles", Map: map[string]string{"Viewer": "v"}},
+		"admin": {From: "roles", Words: value.Words{Map: map[string]string{"Viewer": "v"}}},
 	})
 	want := []string{
 		`claims.admin.map: has no word for "Admin", which the adapter's roles have; add "Admin" = "..."`,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/adaptertest"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // bodyHeader stands for the body of a sign-in: the suite is about headers.
@@ -121,11 +122,11 @@ func TestConformance(t *testing.T) {
 	})
 	words := formOptions()
 	words.Credentials, words.Domains = shared, []string{"example.com"}
-	words.Form["email"] = Field{From: "email", Required: true, Lower: true}
-	words.Form["login"] = Field{From: "email_local", Lower: true, Replace: map[string]string{"+": "-plus-"}, Allow: "a-z0-9.+-", MaxLength: 200}
+	words.Form["email"] = Field{From: "email", Required: true, Words: value.Words{Lower: true}}
+	words.Form["login"] = Field{From: "email_local", Words: value.Words{Lower: true, Replace: map[string]string{"+": "-plus-"}, Allow: "a-z0-9.+-", MaxLength: 200}}
 	words.Form["groups"] = Field{From: "groups", Unsendable: "omit"}
-	words.Form["dept"] = Field{Claim: "department", Map: map[string]string{"Engineering": "7"}, Unmapped: "omit"}
-	words.Form["rule"] = Field{From: "rule", Prefix: "by "}
+	words.Form["dept"] = Field{Claim: "department", Words: value.Words{Map: map[string]string{"Engineering": "7"}, Unmapped: "omit"}}
+	words.Form["rule"] = Field{From: "rule", Words: value.Words{Prefix: "by "}}
 	words.Form["roles"] = Field{From: "roles"}
 	words.Header = map[string]Field{"X-User-Id": {From: "subject", Encode: "base64", Required: true}}
 	members := jsonOptions()

@@ -64,7 +64,7 @@ func (f *Field) describeSource() string {
 }
 
 func (f *Field) describe() []string {
-	how := f.words().DescribeTyped(f.source(), "", f.Required, f.Unsendable == "omit")
+	how := f.DescribeTyped(f.source(), "", f.Required, f.Unsendable == "omit")
 	if f.Encode != "" && f.Encode != "ascii" {
 		how = append(how, "as "+f.Encode)
 	}

@@ -38,24 +38,12 @@ type Field struct {
 	// Required refuses people for whom the field would be empty. Otherwise it is
 	// left out.
 	Required bool `toml:"required"`
-	// Unique says that no two people have the same value, and that nobody can change
-	// theirs. It is for whoever knows so of a claim, an attribute or a name.
-	Unique bool `toml:"unique"`
 	// Unsendable says what becomes of a value that cannot be written without
 	// changing what it means: "refuse" the person (default), or "omit" the field,
 	// or of a list the item.
 	Unsendable string `toml:"unsendable"`
 
-	// The app's words, as in package headers.
-	Map       map[string]string `toml:"map"`
-	Unmapped  string            `toml:"unmapped"`
-	Lower     bool              `toml:"lower"`
-	Replace   map[string]string `toml:"replace"`
-	Allow     string            `toml:"allow"`
-	Pattern   string            `toml:"pattern"`
-	MaxLength int               `toml:"max_length"`
-	Forbid    []string          `toml:"forbid"`
-	Prefix    string            `toml:"prefix"`
+	value.Words // the app's own
 }
 
 // Where a field is sent.
@@ -109,14 +97,6 @@ func (f *Field) source() *value.Source {
 	return s
 }
 
-// words are the app's words for what the source says.
-func (f *Field) words() *value.Words {
-	return &value.Words{
-		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow, Pattern: f.Pattern,
-		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix, Unique: f.Unique,
-	}
-}
-
 // field compiles the field called name.
 func (o *Options) field(in, name string, options *Field, env adapter.Env, fail value.Fail) *field {
 	key, ok := in+"."+name, true
@@ -137,7 +117,7 @@ func (o *Options) field(in, name string, options *Field, env adapter.Env, fail v
 		return f
 	}
 	f.open(options, src, env, bad)
-	f.shape = options.words().Shape(src, env, bad)
+	f.shape = options.Shape(src, env, bad)
 	switch options.Unsendable {
 	case "", "refuse":
 	case "omit":

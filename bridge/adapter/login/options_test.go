@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 func TestOptionProblems(t *testing.T) {
@@ -65,10 +66,10 @@ func TestOptionProblems(t *testing.T) {
 		{"unsendable", withForm("x", Field{From: "name", Unsendable: "drop"}), `form.x.unsendable: "drop"; choose "refuse" or "omit"`},
 		{"a password left out", withForm("x", Field{Credential: "password", Unsendable: "omit"}), `form.x.unsendable: is required: without it, the app would sign in somebody else or nobody`},
 		{"a role left out", withForm("x", Field{From: "role", Unsendable: "omit"}), `form.x.unsendable: is required: without it, the app would sign in somebody else or nobody`},
-		{"map of a password", withForm("x", Field{Credential: "password", Map: map[string]string{"a": "b"}}), `form.x.map: is for roles, groups, claims, attributes, email, email_local and subject; not for credential`},
+		{"map of a password", withForm("x", Field{Credential: "password", Words: value.Words{Map: map[string]string{"a": "b"}}}), `form.x.map: is for roles, groups, claims, attributes, email, email_local and subject; not for credential`},
 		{"const", withForm("x", Field{Const: "a\nb"}), `form.x.const: value has control characters`},
-		{"map", withForm("x", Field{From: "role", Map: map[string]string{"Editor": "e\r\n"}}), `form.x.map.Editor: value has control characters`},
-		{"prefix", withHeader("X-Name", Field{From: "name", Prefix: "ü"}), `header.X-Name.prefix: value has characters outside ASCII; if the app reads UTF-8, write encode = "utf-8"`},
+		{"map", withForm("x", Field{From: "role", Words: value.Words{Map: map[string]string{"Editor": "e\r\n"}}}), `form.x.map.Editor: value has control characters`},
+		{"prefix", withHeader("X-Name", Field{From: "name", Words: value.Words{Prefix: "ü"}}), `header.X-Name.prefix: value has characters outside ASCII; if the app reads UTF-8, write encode = "utf-8"`},
 		{"encode of a header", withHeader("X-Name", Field{From: "name", Encode: "latin-1"}), `header.X-Name.encode: "latin-1"; choose "ascii", "utf-8" or "base64"`},
 		{"encode of a form", withForm("x", Field{From: "name", Encode: "ascii"}), `form.x.encode: "ascii"; choose "utf-8" or "base64"`},
 		{"a list in a header", withHeader("X-Groups", Field{From: "groups"}), `header.X-Groups: groups is a list, and a header is one value`},

@@ -13,6 +13,7 @@ import (
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/document"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/lookup"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // optionErrorsOf returns what is wrong with options, in order.
@@ -162,9 +163,9 @@ func TestOptions(t *testing.T) {
 			`fields.user.from: email_local needs to know whose addresses it may shorten: give the adapter domains = ["example.com"]; of two domains, ann@a.example and ann@b.example would become one user`,
 		}},
 		{"a number that JavaScript does not hold", with(func(o *Options) {
-			o.Codec, o.Fields = "cookie-session", map[string]document.Field{"id": {From: "role", Type: "number", Map: map[string]string{"a": "9007199254740993"}}}
+			o.Codec, o.Fields = "cookie-session", map[string]document.Field{"id": {From: "role", Type: "number", Words: value.Words{Map: map[string]string{"a": "9007199254740993"}}}}
 		}), []string{`fields.id.map.a: ` + document.ErrNumber.Error()}},
-		{"a number that Python holds", fields(map[string]document.Field{"id": {From: "role", Type: "number", Map: map[string]string{"a": "9007199254740993"}}}), nil},
+		{"a number that Python holds", fields(map[string]document.Field{"id": {From: "role", Type: "number", Words: value.Words{Map: map[string]string{"a": "9007199254740993"}}}}), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, optionErrorsOf(t, tt.o, serving)); diff != "" {

@@ -74,5 +74,5 @@ func (o *Options) describeAnswer() []string {
 }
 
 func (f *Field) describe() []string {
-	return f.words().DescribeTyped(f.source(), f.Type, f.Required, f.Unsendable == "omit")
+	return f.DescribeTyped(f.source(), f.Type, f.Required, f.Unsendable == "omit")
 }

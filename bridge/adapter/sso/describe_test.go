@@ -8,11 +8,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // TestDescribeEveryOption: no option of a field goes unsaid.
 func TestDescribeEveryOption(t *testing.T) {
-	for option := range reflect.TypeFor[Field]().Fields() {
+	for _, option := range reflect.VisibleFields(reflect.TypeFor[Field]()) {
+		if option.Tag.Get("toml") == "" { // embedded, or no option
+			continue
+		}
 		var f Field
 		v := reflect.ValueOf(&f).Elem().FieldByIndex(option.Index)
 		switch key := option.Tag.Get("toml"); {
@@ -45,7 +49,7 @@ func TestDescribe(t *testing.T) {
 	o := &Options{
 		Protocol: "jwt", Path: "ask", ReturnURL: "https://desk.example.com/access/jwt", Issuer: "us", Audience: "them", Lifetime: 90 * time.Second,
 		Fields: map[string]Field{
-			"email": {From: "email"}, "admin": {From: "role", Type: "bool", Map: map[string]string{"admin": "true"}}, "realm": {Const: "x"}, "name": {From: "name"},
+			"email": {From: "email"}, "admin": {From: "role", Type: "bool", Words: value.Words{Map: map[string]string{"admin": "true"}}}, "realm": {Const: "x"}, "name": {From: "name"},
 		},
 		Omit: []string{"name"},
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/adaptertest"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -48,12 +49,10 @@ func discourseOptions() Options {
 		Protocol: "discourse", Secret: secretOf(docSecret, nil),
 		Fields: map[string]Field{
 			"email": {From: "email", Required: true}, "name": {From: "name", Unsendable: "omit"},
-			"admin":     {From: "role", Map: map[string]string{"user": "false", "moderator": "false", "admin": "true"}},
-			"moderator": {From: "role", Map: map[string]string{"user": "false", "moderator": "true", "admin": "false"}},
-			"groups":    {From: "groups", Unsendable: "omit"},
-			"require_activation": {
-				Claim: "email_verified", Map: map[string]string{"true": "false", "false": "true"}, Unmapped: "refuse",
-			},
+			"admin":              {From: "role", Words: value.Words{Map: map[string]string{"user": "false", "moderator": "false", "admin": "true"}}},
+			"moderator":          {From: "role", Words: value.Words{Map: map[string]string{"user": "false", "moderator": "true", "admin": "false"}}},
+			"groups":             {From: "groups", Unsendable: "omit"},
+			"require_activation": {Claim: "email_verified", Words: value.Words{Map: map[string]string{"true": "false", "false": "true"}, Unmapped: "refuse"}},
 		},
 	}
 }
@@ -235,9 +234,9 @@ func tokenParts(_, address string) ([]adaptertest.Part, bool) {
 func TestConformance(t *testing.T) {
 	words := discourseOptions()
 	words.Domains = []string{"example.com"}
-	words.Fields["username"] = Field{From: "email_local", Lower: true, Replace: map[string]string{"+": "-plus-"}, Required: true}
+	words.Fields["username"] = Field{From: "email_local", Required: true, Words: value.Words{Lower: true, Replace: map[string]string{"+": "-plus-"}}}
 	words.Fields["add_groups"] = Field{Claim: "resource_access.app.roles", Unsendable: "omit"}
-	words.Fields["custom.dept"] = Field{Claim: "department", Map: map[string]string{"Engineering": "7"}, Unmapped: "omit", Prefix: "d"}
+	words.Fields["custom.dept"] = Field{Claim: "department", Words: value.Words{Map: map[string]string{"Engineering": "7"}, Unmapped: "omit", Prefix: "d"}}
 	words.Fields["title"] = Field{From: "rule"}
 	byForm := metabaseOptions()
 	byForm.Send = "form"

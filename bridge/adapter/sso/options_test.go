@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // TestOtherRequests: but for the answer, the app is told nothing.
@@ -102,10 +103,10 @@ func TestOptionProblems(t *testing.T) {
 		{"exp", withField(metabaseOptions, "exp", Field{Claim: "exp"}), `fields.exp: is for the bridge to set; issuer, audience and lifetime say how`},
 		{"no source", withField(metabaseOptions, "x", Field{}), "fields.x: " + source},
 		{"a bool of Discourse", withField(discourseOptions, "admin", Field{Const: "yes"}), `fields.admin.const: value is neither "true" nor "false"`},
-		{"a mapped bool", withField(discourseOptions, "admin", Field{From: "role", Map: map[string]string{"user": "no"}}), `fields.admin.map.user: value is neither "true" nor "false"`},
+		{"a mapped bool", withField(discourseOptions, "admin", Field{From: "role", Words: value.Words{Map: map[string]string{"user": "no"}}}), `fields.admin.map.user: value is neither "true" nor "false"`},
 		{"a list as bool", withField(discourseOptions, "admin", Field{From: "roles"}), `fields.admin: is "true" or "false" to the app, and no list; with map, say which for each value`},
 		{"a list as text", withField(discourseOptions, "title", Field{From: "groups"}), `fields.title: is one text to the app, and no list`},
-		{"two groups in one", withField(discourseOptions, "groups", Field{From: "groups", Map: map[string]string{"a": "b,admins"}, Unmapped: "omit"}), `fields.groups.map.a: an item has the character in it that separates items`},
+		{"two groups in one", withField(discourseOptions, "groups", Field{From: "groups", Words: value.Words{Map: map[string]string{"a": "b,admins"}, Unmapped: "omit"}}), `fields.groups.map.a: an item has the character in it that separates items`},
 		{"type", withField(metabaseOptions, "x", Field{From: "name", Type: "number"}), `fields.x.type: "number"; choose "string", "list" or "bool"`},
 		{"a list's type", withField(metabaseOptions, "x", Field{From: "roles", Type: "string"}), `fields.x.type: "string", but roles is a list; leave type out`},
 		{"a role left out", withField(metabaseOptions, "x", Field{From: "role", Unsendable: "omit"}), `fields.x.unsendable: a role cannot be left out: the app may leave somebody what they had`},

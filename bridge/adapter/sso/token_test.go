@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 const statsReturn = "https://stats.example.com/auth/sso"
@@ -97,7 +98,7 @@ func TestReturnTo(t *testing.T) {
 // TestTypes: what an app reads within a token.
 func TestTypes(t *testing.T) {
 	o := metabaseOptions()
-	o.Fields["admin"] = Field{From: "role", Type: "bool", Map: map[string]string{"user": "false", "boss": "true"}}
+	o.Fields["admin"] = Field{From: "role", Type: "bool", Words: value.Words{Map: map[string]string{"user": "false", "boss": "true"}}}
 	o.Fields["teams"] = Field{Claim: "none", Type: "list"}
 	o.Fields["one"] = Field{Attribute: "org", Type: "list"}
 	o.Fields["realm"] = Field{Const: "example.com"}

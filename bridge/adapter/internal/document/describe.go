@@ -42,9 +42,9 @@ func (f *Field) sent(in, name string) []adapter.Sent {
 		if f.As != "" {
 			s.How = append(s.How, "as "+f.As)
 		}
-		s.How = append(s.How, f.words().DescribeTyped(src, f.Type, f.Required, false)...)
+		s.How = append(s.How, f.DescribeTyped(src, f.Type, f.Required, false)...)
 	default:
-		s.Source, s.How = src.Describe(), f.words().DescribeTyped(src, f.Type, f.Required, f.Unsendable == "omit")
+		s.Source, s.How = src.Describe(), f.DescribeTyped(src, f.Type, f.Required, f.Unsendable == "omit")
 	}
 	return []adapter.Sent{s}
 }

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 	"github.com/ssobridge/ssobridge/mapping"
 	"github.com/ssobridge/ssobridge/verifier"
 )
@@ -156,7 +157,7 @@ func TestProblems(t *testing.T) {
 		{"a wrong item", Field{List: []Field{{From: "email"}, {From: "mail"}}}, nil, []string{
 			`fields.a.list[2].from: "mail" is no source; there are email, email_local, subject, name, role, roles, groups and rule`,
 		}},
-		{"words for a column", Field{Lookup: "id", Prefix: "x"}, nil, []string{
+		{"words for a column", Field{Lookup: "id", Words: value.Words{Prefix: "x"}}, nil, []string{
 			`fields.a: beside lookup, only as, type and required have an effect; let the query say the rest`,
 		}},
 		{"a list of columns", Field{Lookup: "id", Type: "list"}, nil, []string{
@@ -229,8 +230,11 @@ func TestAppendString(t *testing.T) {
 
 // TestDescribeEveryOption: no option of a field goes unsaid.
 func TestDescribeEveryOption(t *testing.T) {
-	for field := range reflect.TypeFor[Field]().Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Field]()) {
 		key := field.Tag.Get("toml")
+		if key == "" { // embedded, or no option
+			continue
+		}
 		without := Field{}
 		if key == "as" {
 			without.Lookup = "id"

@@ -39,24 +39,12 @@ type Field struct {
 	// Required refuses people for whom the field would be empty. Otherwise it is
 	// left out, and of a list the app gets [].
 	Required bool `toml:"required"`
-	// Unique says that no two people have the same value, and that nobody can change
-	// theirs. It is for whoever knows so of a claim, an attribute or a name.
-	Unique bool `toml:"unique"`
 	// Unsendable says what becomes of a value that cannot be written without
 	// changing what it means: "refuse" the person (default), or "omit" the field,
 	// or of a list the item.
 	Unsendable string `toml:"unsendable"`
 
-	// The app's words, as in package headers.
-	Map       map[string]string `toml:"map"`
-	Unmapped  string            `toml:"unmapped"`
-	Lower     bool              `toml:"lower"`
-	Replace   map[string]string `toml:"replace"`
-	Allow     string            `toml:"allow"`
-	Pattern   string            `toml:"pattern"`
-	MaxLength int               `toml:"max_length"`
-	Forbid    []string          `toml:"forbid"`
-	Prefix    string            `toml:"prefix"`
+	value.Words // the app's own
 }
 
 // ReplacedWhole says that a field which is written again says all there is to say of
@@ -110,14 +98,6 @@ func (f *Field) plain() bool {
 func (f *Field) wordless() bool {
 	return f.Unsendable == "" && f.Map == nil && f.Unmapped == "" && !f.Lower && f.Replace == nil &&
 		f.Allow == "" && f.Pattern == "" && f.MaxLength == 0 && f.Forbid == nil && f.Prefix == ""
-}
-
-// words are the app's words for what the source says.
-func (f *Field) words() *value.Words {
-	return &value.Words{
-		Map: f.Map, Unmapped: f.Unmapped, Lower: f.Lower, Replace: f.Replace, Allow: f.Allow, Pattern: f.Pattern,
-		MaxLength: f.MaxLength, Forbid: f.Forbid, Prefix: f.Prefix, Unique: f.Unique,
-	}
 }
 
 // Told lists the fields, for [adapter.Identifier]. key is the option that has them. Of what is

@@ -58,7 +58,7 @@ func (c *Compiler) field(key string, src *value.Source, options *Field) appender
 		required: options.Required || src.SendsRoles(), omit: options.Unsendable == "omit",
 	}
 	f.Reader = src.Open(c.rules.Env, bad)
-	f.shape = options.words().Shape(src, c.rules.Env, bad)
+	f.shape = options.Shape(src, c.rules.Env, bad)
 	switch options.Unsendable {
 	case "", "refuse":
 	case "omit":

@@ -84,35 +84,44 @@ func (s *Shape) Finish(text string) (string, error) {
 	return s.prefix + text, nil
 }
 
-// Words says what to make of what a source says.
+// Words say what to make of what a source says. They are for the fields of every kind to
+// embed, so that all have the same keys.
 type Words struct {
 	// Map holds the app's words for what the source says, each item of a list by
 	// itself. Of roles, it has every one that the app may be sent.
-	Map map[string]string
+	Map map[string]string `toml:"map"`
 	// Unmapped says what becomes of what Map lacks: "omit" it, or "refuse" the
 	// person. Required beside Map, but for roles: those are always refused.
-	Unmapped string
+	Unmapped string `toml:"unmapped"`
+	// Lower writes the letters A to Z in lower case, where case means nothing: in
+	// emails, or a claim of which you know it.
+	Lower bool `toml:"lower"`
+	// Replace says what to write in place of characters that the app's names
+	// cannot have. A value that has such a text already is refused, as its way
+	// back would lead to somebody else.
+	Replace map[string]string `toml:"replace"`
+	// Allow are the only characters that the app's names have, such as
+	// "a-z0-9._-". Others are refused.
+	Allow string `toml:"allow"`
+	// Pattern is a regular expression (RE2) that the app's names match from beginning to
+	// end. Others are refused.
+	Pattern string `toml:"pattern"`
+	// MaxLength is how many characters the app's names have at most; 0: any. A
+	// longer one is refused, not cut: the rest told two people apart.
+	MaxLength int `toml:"max_length"`
+	// Forbid are names that nobody may have, in any case, such as the account
+	// that the app was installed with.
+	Forbid []string `toml:"forbid"`
+	// Prefix stands before the value, or before each item of a list.
+	Prefix string `toml:"prefix"`
+	// Unique says that no two people have the same value, and that nobody can change
+	// theirs. It is for whoever knows so of a claim, an attribute or a name.
+	Unique bool `toml:"unique"`
+
 	// Groups and GroupsUnmapped are the adapter's Map and Unmapped of groups
 	// where there is no Map.
 	Groups         map[string]string
 	GroupsUnmapped string
-	// Lower writes the letters A to Z in lower case.
-	Lower bool
-	// Replace says what to write in place of characters.
-	Replace map[string]string
-	// Allow are the only characters that the app's names have, such as
-	// "a-z0-9._-".
-	Allow string
-	// Pattern is a regular expression that the app's names match from beginning to end.
-	Pattern string
-	// MaxLength is how many characters they have at most; 0: any.
-	MaxLength int
-	// Forbid are names that nobody may have, in any case.
-	Forbid []string
-	// Prefix stands before each value.
-	Prefix string
-	// Unique says that no two people have the same value.
-	Unique bool
 }
 
 // Shape compiles the words for what src says; nil: as it is.
