@@ -44,7 +44,7 @@
 //     sessions.
 //
 //  6. One line in builtinKinds of package config (load.go), every key in
-//     config.example.toml, the kind's name in TestStartProblems of package catalog, and
+//     config.example.toml, the kind's name in TestStartProblems (cmd/ssobridge/internal/catalog), and
 //     the table of kinds in cmd/ssobridge/topics/adapters.md.
 //
 //  7. A preset in presets, with versions, sources, warnings, setup and known_by, and its
