@@ -391,11 +391,6 @@ func TestProviderGoesOnFromTheCache(t *testing.T) {
 	})
 }
 
-func firstKey(i *verifiertest.Issuer) string {
-	s := string(i.JWKS())
-	return s[strings.Index(s, "[")+1 : strings.LastIndex(s, "]")]
-}
-
 func TestCacheThatCannotBeWrittenIsNoReasonToStop(t *testing.T) {
 	inCache(t, func(c *cached) {
 		c.file = filepath.Join(c.t.TempDir(), "absent", "keys.json")
