@@ -59,6 +59,7 @@ func (x *exchange) answered(answer *http.Response) error {
 func failure(r *http.Request, g *decision.Grant, err error) *decision.Refusal {
 	ref := &decision.Refusal{Reason: decision.ReasonUpstreamUnreachable, Err: proxy.Unquoted(err), Principal: g.Principal, Decision: g.Decision}
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	broken, isBody := errors.AsType[*proxy.BodyError](err)
 	switch {
 	case errors.Is(err, session.ErrStore):
 		ref.Reason = decision.ReasonSessionsUnavailable
@@ -71,6 +72,10 @@ func failure(r *http.Request, g *decision.Grant, err error) *decision.Refusal {
 	case r.Context().Err() != nil:
 		// The client has gone. The status is for the record only.
 		ref.Reason = decision.ReasonClientGone
+	case isBody && broken.Incomplete():
+		ref.Reason, ref.Err = decision.ReasonBodyIncomplete, broken
+	case isBody:
+		ref.Reason, ref.Err = decision.ReasonBodyMalformed, broken
 	case proxy.IsTimeout(err):
 		ref.Reason = decision.ReasonUpstreamTimeout
 	}

@@ -48,6 +48,9 @@ func answerFor(reason decision.Reason) answer {
 	case decision.ReasonBody:
 		return answer{http.StatusRequestEntityTooLarge, telemetry.Refused, "body_too_large", "Too large",
 			"What was sent is larger than this app takes."}
+	case decision.ReasonBodyMalformed, decision.ReasonBodyIncomplete:
+		return answer{http.StatusBadRequest, telemetry.Refused, string(reason), "Bad request",
+			"The body of this request is not what its headers announce."}
 	case decision.ReasonClientStalled:
 		return answer{http.StatusRequestTimeout, telemetry.Refused, "client_stalled", "Nothing came",
 			"What was to be sent did not come. Try again."}

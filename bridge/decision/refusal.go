@@ -27,6 +27,8 @@ const (
 	ReasonAppBusy             Reason = "app_busy"
 	ReasonRate                Reason = "rate_limited"
 	ReasonBody                Reason = "body_too_large"
+	ReasonBodyMalformed       Reason = "body_malformed"
+	ReasonBodyIncomplete      Reason = "body_incomplete"
 	ReasonSignedOut           Reason = "signed_out"
 	ReasonNoRole              Reason = "no_role"
 	ReasonDeniedByRule        Reason = "denied_by_rule"

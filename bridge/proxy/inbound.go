@@ -40,6 +40,7 @@ type inbound struct {
 
 	patience time.Duration // with a client that sends nothing; 0: any
 	stalled  atomic.Bool   // it has ended
+	broken   atomic.Pointer[BodyError]
 
 	reading sync.Mutex // held by Read
 	buf     []byte     // of the chunk before
@@ -62,6 +63,36 @@ var errOver = errors.New("no more of the request's body is taken")
 
 // ErrStalled is given to Fail where the client has announced a body and does not send it.
 var ErrStalled = errors.New("the request's body does not come")
+
+// BodyError is given to Fail where the client's body broke off, or is none. The app had
+// no part in it.
+type BodyError struct{ Err error }
+
+func (e *BodyError) Error() string { return "reading the request's body: " + e.Err.Error() }
+
+// Unwrap returns what net/http says.
+func (e *BodyError) Unwrap() error { return e.Err }
+
+// Incomplete reports whether the body only ended too early. Otherwise it is not written as
+// its framing says.
+func (e *BodyError) Incomplete() bool {
+	var netErr net.Error
+	return errors.Is(e.Err, io.ErrUnexpectedEOF) || errors.As(e.Err, &netErr)
+}
+
+// failure returns what the client did to make a request fail, or else err.
+func (b *inbound) failure(err error) error {
+	if b == nil {
+		return err
+	}
+	if b.stalled.Load() {
+		return ErrStalled
+	}
+	if broken := b.broken.Load(); broken != nil {
+		return broken
+	}
+	return err
+}
 
 // newInbound returns r with a body to be lent to transports, or nil if it has none, or
 // one whose answer cannot overtake it. A body of no announced length may be a stream,
@@ -152,6 +183,9 @@ func (b *inbound) next(buf []byte) {
 	if !b.over {
 		n, err = b.client.Read(buf)
 		b.whole = err == io.EOF
+		if err != nil && !b.whole {
+			b.broken.Store(&BodyError{err})
+		}
 	}
 	b.mu.Unlock()
 	select {

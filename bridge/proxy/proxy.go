@@ -133,10 +133,8 @@ func (u *Upstream) Serve(w http.ResponseWriter, r *http.Request, x Exchange) {
 		BufferPool: copying,
 		ErrorLog:   u.errorLog(),
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			if body.announceEnd(); body != nil && body.stalled.Load() {
-				err = ErrStalled
-			}
-			x.Fail(err)
+			body.announceEnd()
+			x.Fail(body.failure(err))
 		},
 		ModifyResponse: func(answer *http.Response) error {
 			trailer = &answer.Trailer

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	_ "github.com/ssobridge/ssobridge/verifier/verifiertest/seeds" // properties are repeatable
 )
 
 func TestPlainPath(t *testing.T) {

@@ -19,7 +19,7 @@ func (s *server) front(maxURI int, next http.Handler) http.Handler {
 		http.Error(w, text, status)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header["Upgrade"] == nil && s.shutdown.asksToLeave() {
+		if r.Header["Upgrade"] == nil && s.shutdown.asksToLeave() || endIsUnsure(r) {
 			w.Header().Set("Connection", "close")
 		}
 		switch {
@@ -32,6 +32,19 @@ func (s *server) front(maxURI int, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// endIsUnsure reports whether a proxy in front may see another end of a request than
+// net/http does. What follows the request on its connection could then be somebody else's,
+// or no request at all. So nothing may follow.
+//
+//   - HTTP/1.0 does not know Transfer-Encoding, and net/http ignores it there (RFC 9112
+//     §6.1). Other servers obey it.
+//   - Beside Transfer-Encoding, Content-Length does not count, but the connection must
+//     close (RFC 9112 §6.3). net/http removes Content-Length and keeps the connection, so
+//     that any chunked body may have had one.
+func endIsUnsure(r *http.Request) bool {
+	return r.ProtoMajor == 1 && (r.ProtoMinor == 0 || r.TransferEncoding != nil)
 }
 
 // withoutBodies is for handlers that read none.

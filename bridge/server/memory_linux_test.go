@@ -57,11 +57,11 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 	return nil
 }
 
-// TestMemoryOfACgroup runs the program as a container does that may have 64 MiB, and
+// TestMemoryOfACgroup runs the program as a container does that may have 96 MiB, and
 // sends it more at once than it is likely to see there.
 func TestMemoryOfACgroup(t *testing.T) {
 	const (
-		limit       = 64 << 20
+		limit       = 96 << 20
 		connections = 1000
 		uploads     = 100
 	)

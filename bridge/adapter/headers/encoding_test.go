@@ -15,6 +15,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/text/encoding/charmap"
 	"pgregory.net/rapid"
+
+	_ "github.com/ssobridge/ssobridge/verifier/verifiertest/seeds" // properties are repeatable
 )
 
 // readQuotedPrintable reads a header as Grafana does with headers_encoded.

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	_ "github.com/ssobridge/ssobridge/verifier/verifiertest/seeds" // properties are repeatable
+
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/document"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"

@@ -8,6 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "github.com/ssobridge/ssobridge/verifier/verifiertest/seeds" // properties are repeatable
+
 	"github.com/ssobridge/ssobridge/bridge/adapter"
 	"github.com/ssobridge/ssobridge/bridge/adapter/session/codec"
 	"github.com/ssobridge/ssobridge/mapping"

@@ -9,6 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "github.com/ssobridge/ssobridge/verifier/verifiertest/seeds" // properties are repeatable
+
 	"github.com/ssobridge/ssobridge/bridge/wording"
 )
 

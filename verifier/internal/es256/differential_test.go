@@ -15,6 +15,8 @@ import (
 
 	"github.com/c2sp/wycheproof"
 	"pgregory.net/rapid"
+
+	_ "github.com/ssobridge/ssobridge/verifier/verifiertest/seeds" // properties are repeatable
 )
 
 // TestWycheproof has the attacks and slips that real libraries fell to.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	_ "github.com/ssobridge/ssobridge/verifier/verifiertest/seeds" // properties are repeatable
 )
 
 // nodeFormat is one of the formats of Node's frameworks.
