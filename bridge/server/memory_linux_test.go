@@ -62,8 +62,8 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 func TestMemoryOfACgroup(t *testing.T) {
 	const (
 		limit       = 96 << 20
-		connections = 1000
-		uploads     = 100
+		connections = 400
+		uploads     = 40
 	)
 	c := newCgroup(t, limit)
 	program := filepath.Join(t.TempDir(), "ssobridge")

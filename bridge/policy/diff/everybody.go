@@ -79,10 +79,20 @@ func (s *side) reach(d mapping.Decision, ch *change) reach {
 	first := &s.policy.Rules[0]
 	lasts := first.Until.IsZero() || !ch.until.IsZero() && !first.Until.Before(ch.until)
 	alone := s.policy.Match != mapping.MatchAll || len(s.policy.Rules) == 1
-	if d.Rule == 1 && lasts && alone {
+	if d.Rule == 1 && lasts && alone && !s.mayLastLonger(ch) {
 		return reachesAll
 	}
 	return reachesRest
+}
+
+// mayLastLonger reports whether a change that begins or ends at some time may begin earlier
+// or end later for some people: those to whom another rule grants the same before or after
+// that time.
+func (s *side) mayLastLonger(ch *change) bool {
+	if ch.from.IsZero() && ch.until.IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(s.policy.Rules[1:], func(r mapping.Rule) bool { return !unconditional(&r) })
 }
 
 // unconditional reports whether a rule matches everybody, while it lasts.

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ssobridge/ssobridge/mapping"
 )
 
 // Tricks by which a change was to pass for none. What is said of it must name it.
@@ -319,5 +322,29 @@ func TestManyNotesAreCounted(t *testing.T) {
 	r := compare(t, app("x", "", "[[rule]]\nrole = \"B\"\ngroups = [\"b\"]"), app("x", "", "[[rule]]\nrole = \"B\"\ngroups = [\"b\"]\n"+rules.String()), "")
 	if n := r.Apps[0].Notes; len(n) != mostNotes+1 || n[mostNotes].Text != "the same of 5 more such rules" {
 		t.Errorf("%d notes: %v", len(n), n)
+	}
+}
+
+// TestGrantThatLastsLongerForSome: a grant to everybody until some day is not everybody's
+// where another rule gives some people the same for longer.
+func TestGrantThatLastsLongerForSome(t *testing.T) {
+	until := start.Add(61 * 24 * time.Hour)
+	o, oldMapper, _ := compiled(mapping.Policy{Rules: []mapping.Rule{{Role: "Viewer"}}})
+	n, newMapper, ok := compiled(mapping.Policy{Rules: []mapping.Rule{
+		{Role: "Editor", Until: until}, {Role: "Editor", Groups: []string{"staff"}}, {Role: "Viewer"},
+	}})
+	if !ok {
+		t.Fatal("the policies are not valid")
+	}
+	v := testView(o, n, oldMapper, newMapper)
+	newDeriver(v, leastMadeUp).run()
+	app := v.result()
+	if len(app.Groups) != 2 {
+		t.Fatalf("%d kinds of change, want one until then and one for ever", len(app.Groups))
+	}
+	for _, g := range app.Groups {
+		if who := g.Entries[0].Person.Who(); who == "everybody" {
+			t.Errorf("%q until %v", who, g.Until)
+		}
 	}
 }
