@@ -365,7 +365,7 @@ func TestMetricsCountEveryRequestOnce(t *testing.T) {
 ssobridge_refusals_total{app="",reason="unknown_host"} 1
 ssobridge_refusals_total{app="grafana",reason="assertion_missing"} 1
 ssobridge_refusals_total{app="grafana",reason="no_role"} 1
-# HELP ssobridge_requests_total Requests by app and outcome: allowed, public, refused or failed.
+# HELP ssobridge_requests_total Requests by app and outcome: allowed, public, own_credential, refused or failed.
 # TYPE ssobridge_requests_total counter
 ssobridge_requests_total{app="",outcome="allowed"} 0
 ssobridge_requests_total{app="",outcome="refused"} 1

@@ -30,6 +30,8 @@ func (b *Bridge) carry(w http.ResponseWriter, x *exchange) {
 	})
 	switch {
 	case failed:
+	case x.grant.Own != nil:
+		x.app.Metrics.OwnCredential()
 	case x.grant.Public:
 		x.app.Metrics.Public()
 	default:
@@ -39,7 +41,7 @@ func (b *Bridge) carry(w http.ResponseWriter, x *exchange) {
 
 // answered edits an app's answer before it is passed on.
 func (x *exchange) answered(answer *http.Response) error {
-	if x.grant.Public {
+	if x.grant.Public || x.grant.Own != nil {
 		// A session that begins here would be nobody's, in place of the browser's own.
 		answer.Header.Del("Set-Cookie")
 		return nil

@@ -33,9 +33,16 @@ func (x *exchange) address(pr *httputil.ProxyRequest) {
 
 // strip removes what nobody but the bridge may say.
 func (x *exchange) strip(h http.Header) {
+	var own []string
+	if x.grant.Own != nil {
+		own = h[x.grant.Own.Header]
+	}
 	x.app.Metrics.CookiesDropped(x.app.Names.Header(h))
-	if x.grant.Public {
+	if x.grant.Public || own != nil {
 		strip.Credentials(h)
+	}
+	if own != nil {
+		h[x.grant.Own.Header] = own
 	}
 	if x.grant.Public || x.app.Paths.AboutPaths() {
 		strip.Overrides(h, x.app.Paths.AboutMethods(), x.grant.Public)

@@ -155,7 +155,7 @@ func TestPublicRequestTellsTheAppOfNobody(t *testing.T) {
 		}
 	}
 	want := `
-# HELP ssobridge_requests_total Requests by app and outcome: allowed, public, refused or failed.
+# HELP ssobridge_requests_total Requests by app and outcome: allowed, public, own_credential, refused or failed.
 # TYPE ssobridge_requests_total counter
 ssobridge_requests_total{app="",outcome="allowed"} 0
 ssobridge_requests_total{app="grafana",outcome="allowed"} 0

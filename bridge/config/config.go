@@ -240,6 +240,8 @@ type App struct {
 	// AdapterDeny are the requests that the adapter closes to everybody, beside
 	// Paths.Deny. An app with them need not be strict about paths.
 	AdapterDeny []PathRule
+	// OwnCredentials name requests that keep a credential of the app's own.
+	OwnCredentials []OwnCredential
 	// Source is where the app stands, as "file:line".
 	Source string
 

@@ -101,10 +101,13 @@ type appTable struct {
 	Public        []pathTable `toml:"public"`
 	Deny          []pathTable `toml:"deny"`
 	CORSPreflight bool        `toml:"cors_preflight"`
-	MaxConcurrent int         `toml:"max_concurrent"`
-	MaxBodyBytes  int         `toml:"max_body_bytes"`
-	Rate          string      `toml:"rate"`
-	Burst         int         `toml:"burst"`
+
+	OwnCredentials []credentialTable `toml:"own_credentials"`
+
+	MaxConcurrent int    `toml:"max_concurrent"`
+	MaxBodyBytes  int    `toml:"max_body_bytes"`
+	Rate          string `toml:"rate"`
+	Burst         int    `toml:"burst"`
 }
 
 type testTable struct {

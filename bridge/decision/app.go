@@ -37,11 +37,12 @@ type App struct {
 	// Metrics count the app's requests.
 	Metrics *telemetry.App
 
-	keeper     *session.Keeper // knows who has signed out; nil if nobody can
-	adapter    adapter.Adapter
-	sources    []source
-	signInPath string // below request.OwnPath; empty if the app never asks there
-	loadKey    any    // its name, for Loads
+	keeper      *session.Keeper // knows who has signed out; nil if nobody can
+	adapter     adapter.Adapter
+	sources     []source
+	credentials []config.OwnCredential
+	signInPath  string // below request.OwnPath; empty if the app never asks there
+	loadKey     any    // its name, for Loads
 }
 
 // guardLifetime is how long a session may last that an app has begun by itself. Then the
@@ -90,6 +91,8 @@ func open(c *config.Config, a *config.App, d Deps) (*App, error) {
 		adapter: a.Adapter,
 		sources: sources,
 		loadKey: a.Name,
+
+		credentials: a.OwnCredentials,
 	}
 	if s, ok := a.Adapter.(adapter.SignIn); ok {
 		app.signInPath = s.SignInPath()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
+	"github.com/ssobridge/ssobridge/bridge/config"
 	"github.com/ssobridge/ssobridge/bridge/request"
 	"github.com/ssobridge/ssobridge/bridge/session"
 	"github.com/ssobridge/ssobridge/mapping"
@@ -49,6 +50,9 @@ type Grant struct {
 	// Public says that the path is open to everybody. Then Identity, Decision, Output
 	// and Session are zero: the app learns of nobody.
 	Public bool
+	// Own is the credential of the app's own that the request brings, or nil. The app
+	// sees it, and nothing of a person: Output and Session are zero.
+	Own *config.OwnCredential
 	Identity
 	Decision mapping.Decision
 	Output   adapter.Output
@@ -75,6 +79,9 @@ func (d *Decider) Decide(ctx context.Context, app *App, r *Request) (g *Grant, r
 	defer d.guard(ctx, app, &g, &ref)
 	if g.Public, ref = app.admit(r); ref != nil {
 		return g, ref
+	}
+	if g.Own = app.ownCredential(r); g.Own != nil {
+		g.Public = !g.Own.NeedsIdentity
 	}
 	if g.Public {
 		return g, d.enter(app, r, g)
@@ -107,7 +114,7 @@ func (d *Decider) decidePerson(ctx context.Context, app *App, r *Request, g *Gra
 	if ref == nil {
 		ref = d.enter(app, r, g)
 	}
-	if ref == nil {
+	if ref == nil && g.Own == nil {
 		ref = app.tell(ctx, r, g)
 	}
 	return ref

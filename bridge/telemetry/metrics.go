@@ -18,6 +18,8 @@ const (
 	Allowed = "allowed"
 	// Public: answered by the upstream, for nobody in particular.
 	Public = "public"
+	// OwnCredential: answered by the upstream, with a credential of the app's own.
+	OwnCredential = "own_credential"
 	// Refused: answered by the bridge, because of the request.
 	Refused = "refused"
 	// Failed: answered by the bridge, because of itself, the issuer or the
@@ -44,7 +46,7 @@ func New(version string) *Metrics {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ssobridge_requests_total",
-			Help: "Requests by app and outcome: allowed, public, refused or failed.",
+			Help: "Requests by app and outcome: allowed, public, own_credential, refused or failed.",
 		}, []string{"app", "outcome"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ssobridge_refusals_total",
@@ -152,6 +154,10 @@ func (a *App) CookiesDropped(n int) {
 		a.cookies.Add(float64(n))
 	}
 }
+
+// OwnCredential records that the upstream has answered a request with a credential of its
+// own.
+func (a *App) OwnCredential() { a.m.requests.WithLabelValues(a.name, OwnCredential).Inc() }
 
 // Refused records a request that the bridge answered itself. outcome is Refused
 // or Failed, reason from a fixed set.

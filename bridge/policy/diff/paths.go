@@ -20,6 +20,7 @@ func pathSettings(o, n *config.App) []Setting {
 	}{
 		{"public", pathTexts(o.Paths.Public), pathTexts(n.Paths.Public)},
 		{"deny", pathTexts(o.Paths.Deny), pathTexts(n.Paths.Deny)},
+		{"own_credentials", credentialTexts(o.OwnCredentials), credentialTexts(n.OwnCredentials)},
 		{"adapter deny", pathTexts(o.AdapterDeny), pathTexts(n.AdapterDeny)},
 	} {
 		for _, text := range without(list.new, list.old) {
@@ -58,6 +59,14 @@ func pathTexts(rules []config.PathRule) []string {
 	texts := make([]string, len(rules))
 	for i := range rules {
 		texts[i] = rules[i].String()
+	}
+	return texts
+}
+
+func credentialTexts(own []config.OwnCredential) []string {
+	texts := make([]string, len(own))
+	for i := range own {
+		texts[i] = own[i].String()
 	}
 	return texts
 }
