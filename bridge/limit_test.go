@@ -242,3 +242,24 @@ func TestOpenWebSocketCountsAsOneRequest(t *testing.T) {
 		}
 	}
 }
+
+// TestOnePersonTakesTheWholeApp: WebSockets of one person must not keep everybody else
+// out, and not that person from signing out.
+func TestOnePersonTakesTheWholeApp(t *testing.T) {
+	w := newWebSockets(t, limited("max_concurrent = 10\nmax_concurrent_per_person = 2"))
+	first, second := w.dial(t, annsClaims), w.dial(t, annsClaims)
+	resp := w.get()
+	wantStatus(t, resp, http.StatusTooManyRequests)
+	if text := body(t, resp); !strings.Contains(text, "too_many_at_once") {
+		t.Error(text)
+	}
+	bob := annsClaims
+	bob.Subject, bob.Email = "bob-id", "bob@example.com"
+	_ = w.dial(t, bob).CloseNow()
+	resp = w.raw("POST /.ssobridge/sign_out HTTP/1.1\r\nHost: grafana.example.com\r\nContent-Length: 0\r\nX-Pomerium-Jwt-Assertion: " + w.ann() + "\r\n\r\n")
+	wantStatus(t, resp, http.StatusSeeOther)
+	_, _ = first.CloseNow(), second.CloseNow()
+	for range 3 {
+		<-w.ended
+	}
+}

@@ -57,6 +57,9 @@ func answerFor(reason decision.Reason) answer {
 	case decision.ReasonRate:
 		return answer{http.StatusTooManyRequests, telemetry.Refused, "rate_limited", "Too many requests",
 			"You have sent more requests than this app takes from one person. Try again in a moment."}
+	case decision.ReasonTooManyAtOnce:
+		return answer{http.StatusTooManyRequests, telemetry.Refused, "too_many_at_once", "Too many requests at once",
+			"You have more requests under way than this app takes from one person. Close some pages of it, and try again."}
 	case decision.ReasonAppBusy:
 		return answer{http.StatusServiceUnavailable, outcomeFailed, "app_busy", "The app is busy",
 			"The app behind this address has as many requests as it takes. Try again in a moment."}

@@ -28,6 +28,7 @@ func TestEdges(t *testing.T) {
 		{"app.grafana", "timeout", `"0s"`, `"1ms"`, `"24h"`, anything},
 		{"app.grafana", "stream_grace", `"-1ms"`, `"0s"`, `"1000h"`, anything},
 		{"app.grafana", "stream_max", `"0s"`, `"1ms"`, `"1000h"`, anything},
+		{"app.grafana", "max_concurrent_per_person", "-1", "0", "5000", "5001"},
 		{"app.grafana", "max_concurrent", "-1", "0", "1000000", anything},
 		{"app.grafana", "max_body_bytes", "0", "1", "9223372036854775807", anything},
 		{"app.grafana", "rate", `"0/s"`, `"1/h"`, `"1000000/s"`, `"1000001/s"`},

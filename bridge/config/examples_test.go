@@ -113,7 +113,7 @@ func TestExampleIsComplete(t *testing.T) {
 		"app.NAME.balance", "app.NAME.health", "app.NAME.upstream_tls", "app.NAME.upstream_http2",
 		"app.NAME.stream_grace", "app.NAME.stream_max", "app.NAME.origins", "app.NAME.hide",
 		"app.NAME.paths", "app.NAME.encoded_slash", "app.NAME.public", "app.NAME.deny", "app.NAME.cors_preflight", "app.NAME.own_credentials",
-		"app.NAME.max_concurrent", "app.NAME.max_body_bytes", "app.NAME.rate", "app.NAME.burst",
+		"app.NAME.max_concurrent", "app.NAME.max_concurrent_per_person", "app.NAME.max_body_bytes", "app.NAME.rate", "app.NAME.burst",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys missing from nearly nothing (-want +got):\n%s", diff)

@@ -43,6 +43,8 @@ type RequestLimits struct {
 	// MaxConcurrent are the requests at the same time, open WebSockets included; 0: no
 	// limit.
 	MaxConcurrent int
+	// MaxPerPerson are those of one person. 0 stands for no limit.
+	MaxPerPerson int
 	// MaxBody is the size of a request's body in bytes; 0: no limit.
 	MaxBody int
 	// Rate is how many requests one person may send in a second, in the long run; 0:
@@ -66,6 +68,17 @@ const (
 // defaultMaxConcurrent is half of max_connections, so that one app that does not
 // answer leaves room for the others.
 const defaultMaxConcurrent = 5000
+
+// personsShare is how many requests at the same time one person may have of an app that
+// bears so many: a tenth, but at least as many as a browser with some tabs sends. An app
+// that bears few has no such limit by default.
+func personsShare(maxConcurrent int) int {
+	const browser = 64
+	if maxConcurrent <= 2*browser {
+		return 0
+	}
+	return max(browser, maxConcurrent/10)
+}
 
 // String says what a rule is about: "GET /health", "all methods below /admin/".
 func (r *PathRule) String() string {

@@ -105,6 +105,7 @@ type appTable struct {
 	OwnCredentials []credentialTable `toml:"own_credentials"`
 
 	MaxConcurrent int    `toml:"max_concurrent"`
+	MaxPerPerson  int    `toml:"max_concurrent_per_person"`
 	MaxBodyBytes  int    `toml:"max_body_bytes"`
 	Rate          string `toml:"rate"`
 	Burst         int    `toml:"burst"`

@@ -167,9 +167,17 @@ func (l *loader) checkPublicLogout(a *App) {
 
 // validRequestLimits returns the limits of an app.
 func (l *loader) validRequestLimits(at place, t appTable) RequestLimits {
-	limits := RequestLimits{MaxConcurrent: t.MaxConcurrent, MaxBody: t.MaxBodyBytes, Burst: t.Burst}
+	limits := RequestLimits{MaxConcurrent: t.MaxConcurrent, MaxPerPerson: t.MaxPerPerson, MaxBody: t.MaxBodyBytes, Burst: t.Burst}
 	if t.MaxConcurrent < 0 {
 		l.report.add(at.key("max_concurrent"), "%d is less than 0: write a number of requests, or 0 for no limit", t.MaxConcurrent)
+	}
+	switch key := at.key("max_concurrent_per_person"); {
+	case !at.doc.has(key.path):
+		limits.MaxPerPerson = personsShare(t.MaxConcurrent)
+	case t.MaxPerPerson < 0:
+		l.report.add(key, "%d is less than 0: write a number of requests, or 0 for no limit", t.MaxPerPerson)
+	case t.MaxConcurrent > 0 && t.MaxPerPerson > t.MaxConcurrent:
+		l.report.add(key, "%d is more than max_concurrent, which is %d: write less, or 0 for no limit", t.MaxPerPerson, t.MaxConcurrent)
 	}
 	if t.MaxBodyBytes < 0 || t.MaxBodyBytes == 0 && at.doc.has(at.key("max_body_bytes").path) {
 		l.report.add(at.key("max_body_bytes"), "%d is no size: write a number of bytes, such as 10485760, or leave the key out for no limit", t.MaxBodyBytes)

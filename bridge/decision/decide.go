@@ -61,6 +61,9 @@ type Grant struct {
 
 	trust string        // what the assertion was held to
 	load  *atomic.Int64 // counts the requests at the same time; nil if this one is not counted
+	// share counts those of one person, who is sharer. It is nil if they are not counted.
+	share  *shares
+	sharer personKey
 }
 
 // Decider decides. It is safe for concurrent use.

@@ -21,6 +21,7 @@ type load struct {
 	open   atomic.Int64 // by people
 	public atomic.Int64 // by anybody
 	people people
+	shares shares
 }
 
 func (l *Loads) of(app *App) *load {
@@ -142,13 +143,52 @@ func (d *Decider) enter(app *App, r *Request, g *Grant) *Refusal {
 		return g.refuse(ReasonAppBusy)
 	}
 	g.load = open
+	if share := app.Limits.MaxPerPerson; share > 0 && !g.Public {
+		key := personKey{g.Issuer, g.Principal.Subject}
+		if !load.shares.enter(key, share) {
+			return g.refuse(ReasonTooManyAtOnce) // the grant of a refused request is given up
+		}
+		g.share, g.sharer = &load.shares, key
+	}
 	return nil
+}
+
+// shares count the requests of each person at the same time. The zero value is ready.
+type shares struct {
+	mu   sync.Mutex
+	open map[personKey]int
+}
+
+func (s *shares) enter(key personKey, most int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[key] >= most {
+		return false
+	}
+	if s.open == nil {
+		s.open = make(map[personKey]int)
+	}
+	s.open[key]++
+	return true
+}
+
+func (s *shares) leave(key personKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[key]--; s.open[key] == 0 {
+		delete(s.open, key)
+	}
 }
 
 // Leave says that the request of a grant is over. It may be called twice, and of nil.
 func (g *Grant) Leave() {
-	if g != nil && g.load != nil {
-		g.load.Add(-1)
-		g.load = nil
+	if g == nil || g.load == nil {
+		return
+	}
+	g.load.Add(-1)
+	g.load = nil
+	if g.share != nil {
+		g.share.leave(g.sharer)
+		g.share = nil
 	}
 }

@@ -26,6 +26,7 @@ const (
 	ReasonPathDenied          Reason = "path_denied"
 	ReasonAppBusy             Reason = "app_busy"
 	ReasonRate                Reason = "rate_limited"
+	ReasonTooManyAtOnce       Reason = "too_many_at_once"
 	ReasonBody                Reason = "body_too_large"
 	ReasonBodyMalformed       Reason = "body_malformed"
 	ReasonBodyIncomplete      Reason = "body_incomplete"

@@ -31,7 +31,7 @@ func pathSettings(o, n *config.App) []Setting {
 		}
 	}
 	before, after := limitTexts(o), limitTexts(n)
-	for i, key := range []string{"paths", "encoded_slash", "cors_preflight", "max_concurrent", "max_body_bytes", "rate", "burst"} {
+	for i, key := range []string{"paths", "encoded_slash", "cors_preflight", "max_concurrent", "max_concurrent_per_person", "max_body_bytes", "rate", "burst"} {
 		settings = append(settings, Setting{key, before[i], after[i]})
 	}
 	return settings
@@ -52,7 +52,7 @@ func limitTexts(a *config.App) []string {
 	if l.Rate > 0 {
 		rate = strconv.FormatFloat(l.Rate, 'g', 6, 64) + "/s"
 	}
-	return []string{paths, strconv.FormatBool(a.Paths.EncodedSlash), strconv.FormatBool(a.Paths.CORSPreflight), number(l.MaxConcurrent), number(l.MaxBody), rate, number(l.Burst)}
+	return []string{paths, strconv.FormatBool(a.Paths.EncodedSlash), strconv.FormatBool(a.Paths.CORSPreflight), number(l.MaxConcurrent), number(l.MaxPerPerson), number(l.MaxBody), rate, number(l.Burst)}
 }
 
 func pathTexts(rules []config.PathRule) []string {
