@@ -368,8 +368,8 @@ func TestUpstreamPatterns(t *testing.T) {
 
 func TestWrongBounds(t *testing.T) {
 	for entry, want := range map[string]string{
-		`{ apps = ["a"] }`:                                  `include[1].files: missing: name the files`,
-		`7`:                                                 `include[1]: want a string, or a table such as { files =`,
+		`{ apps = ["a"] }`: `include[1].files: missing: name the files`,
+		`7`:                `include[1]: want a string, or a table such as { files =`,
 		`{ files = "teams/a/*.toml", app = ["a"] }`:         `include[1].app: unknown key: did you mean "apps"`,
 		`{ files = "teams/a/*.toml", apps = "a" }`:          `include[1].apps: want an array`,
 		`{ files = "teams/a/*.toml", apps = [""] }`:         `include[1].apps[1]: empty, or with white space`,

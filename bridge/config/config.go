@@ -55,6 +55,9 @@ type Server struct {
 	Listen string
 	// AdminListen is the address for health and metrics.
 	AdminListen string
+	// AdminHosts are names by which it may be asked, beside addresses, localhost and names
+	// without a dot. They are in lower case.
+	AdminHosts []string
 	// SocketMode are the permissions of Unix sockets.
 	SocketMode fs.FileMode
 	// ReusePort lets several processes listen at the same addresses.

@@ -71,6 +71,10 @@ const (
 	LintUndeclaredList = "undeclared-list"
 	// LintTrustedInclude: nothing says what included files may name.
 	LintTrustedInclude = "trusted-include"
+	// LintAdminOpen: everybody reaches what is for operators.
+	LintAdminOpen = "admin-open"
+	// LintTrustsEverybody: everybody is a trusted proxy.
+	LintTrustsEverybody = "trusts-everybody"
 	// LintBadIgnore: a comment that would silence warnings is wrong.
 	LintBadIgnore = "bad-ignore"
 	// LintUnusedIgnore: a comment silences nothing.
@@ -80,9 +84,10 @@ const (
 // lints are the codes that a comment can silence.
 func lints() []string {
 	return []string{
-		LintAlikeRoles, LintConfusableLetters, LintEveryonePrivileged, LintExpiredUntil, LintGroupID, LintGroupLookalike, LintListInTest,
-		LintListWithoutAt, LintLooseExpression, LintMalformedID, LintOpenDefault, LintPublicWrites, LintShadowedPath, LintShadowedRule,
-		LintSharedAudience, LintTrustedInclude, LintUndeclaredList, LintUnusedList,
+		LintAdminOpen, LintAlikeRoles, LintConfusableLetters, LintEveryonePrivileged, LintExpiredUntil, LintGroupID,
+		LintGroupLookalike, LintListInTest, LintListWithoutAt, LintLooseExpression, LintMalformedID, LintOpenDefault, LintPublicWrites,
+		LintShadowedPath, LintShadowedRule, LintSharedAudience, LintTrustedInclude, LintTrustsEverybody, LintUndeclaredList,
+		LintUnusedList,
 	}
 }
 
@@ -95,6 +100,7 @@ func (c *Config) Warnings(now time.Time) []Warning {
 	for _, a := range c.Apps {
 		l.app(a)
 	}
+	l.server()
 	l.lists()
 	l.includes()
 	l.confusableLists()

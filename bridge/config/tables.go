@@ -23,6 +23,7 @@ type fileTable struct {
 type serverTable struct {
 	Listen            string        `toml:"listen"`
 	AdminListen       string        `toml:"admin_listen"`
+	AdminHosts        []string      `toml:"admin_hosts"`
 	TrustedProxies    []string      `toml:"trusted_proxies"`
 	MaxAssertionBytes int           `toml:"max_assertion_bytes"`
 	ShutdownDelay     time.Duration `toml:"shutdown_delay"`

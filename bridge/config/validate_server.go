@@ -31,6 +31,7 @@ func (l *loader) validServer() Server {
 	return Server{
 		Listen:            t.Listen,
 		AdminListen:       t.AdminListen,
+		AdminHosts:        l.validAdminHosts(at.key("admin_hosts"), t.AdminHosts),
 		SocketMode:        l.validSockets(at, t),
 		ReusePort:         t.ReusePort,
 		TLS:               l.validTLS(at, t),
@@ -45,6 +46,18 @@ func (l *loader) validServer() Server {
 		FastES256:         t.FastES256,
 		CacheDir:          l.validCacheDir(at.key("cache_dir"), t.CacheDir),
 	}
+}
+
+func (l *loader) validAdminHosts(at place, written []string) []string {
+	var hosts []string
+	for i, text := range written {
+		host := strings.ToLower(strings.TrimSuffix(text, "."))
+		if hostProblem(host) != "" {
+			l.report.add(at.index(i+1), `%q is no host name: write one without a port, such as "ssobridge.monitoring.svc"`, text)
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts
 }
 
 func (l *loader) validLimits(at place, t serverTable) Limits {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
@@ -15,39 +16,41 @@ import (
 
 // adminHandler serves operators, on a listener of its own: no host name and no
 // path of an app leads to it.
-func (s *server) adminHandler(admin string) http.Handler {
+func (s *server) adminHandler(c config.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /keys", s.describeKeys)
-	mux.Handle("GET /metrics", s.metrics.Handler())
-	mux.Handle("POST /-/reload", underOwnName(admin, http.HandlerFunc(s.answerReload)))
+	mux.Handle("GET /readyz", underKnownName(c, true, http.HandlerFunc(s.ready)))
+	mux.Handle("GET /keys", underKnownName(c, true, http.HandlerFunc(s.describeKeys)))
+	mux.Handle("GET /metrics", underKnownName(c, true, s.metrics.Handler()))
+	mux.Handle("POST /-/reload", underKnownName(c, false, http.HandlerFunc(s.answerReload)))
 	// A page that an operator's browser is led to must not reload.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// underOwnName refuses requests for a host that only DNS says is this one. A page of
+// underKnownName refuses requests for a host that only DNS says is this one. A page of
 // somebody's whose name leads to their server first, and to this listener then, would be
-// of the same origin (DNS rebinding); no name of theirs is an address, localhost, or the
-// name in admin_listen. Others are left to what changes nothing: Kubernetes and
-// Prometheus ask by names of their own.
-func underOwnName(admin string, next http.Handler) http.Handler {
+// of the same origin (DNS rebinding). No name of theirs is an address, localhost, the name
+// in admin_listen or one in admin_hosts. A name without a dot cannot be theirs either, but
+// may be read only: browsers resolve it by search domains.
+func underKnownName(c config.Server, reads bool, next http.Handler) http.Handler {
 	own := ""
-	if network, address := config.SplitListen(admin); network == "tcp" {
+	if network, address := config.SplitListen(c.AdminListen); network == "tcp" {
 		own, _, _ = net.SplitHostPort(address)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := (&url.URL{Host: r.Host}).Hostname()
+		host := strings.ToLower((&url.URL{Host: r.Host}).Hostname())
 		_, notAddress := netip.ParseAddr(host)
-		if notAddress != nil && !strings.EqualFold(host, "localhost") && (own == "" || !strings.EqualFold(host, own)) {
-			http.Error(w, "Reload by an IP address, by localhost, or by the host name in admin_listen: "+
-				"under another name, a web page could do it from an operator's browser.", http.StatusForbidden)
-			return
+		switch {
+		case notAddress == nil, host == "localhost", own != "" && strings.EqualFold(host, own), slices.Contains(c.AdminHosts, host),
+			reads && host != "" && !strings.Contains(host, "."):
+			next.ServeHTTP(w, r)
+		default:
+			http.Error(w, "Ask by an IP address, by localhost, or by the host name in admin_listen, or add this name to server.admin_hosts: "+
+				"under another name, a web page could ask from an operator's browser.", http.StatusForbidden)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 // the same origin to browsers: nothing but the Host tells it.
 func TestReloadByDNSRebindingIsRefused(t *testing.T) {
 	r := start(t, echoRole, func(r *run) {
-		r.overwrite(strings.Replace(r.text(), "admin_listen  = \"127.0.0.1:0\"", "admin_listen  = \"localhost:0\"", 1))
+		r.overwrite(strings.Replace(r.text(), "admin_listen  = \"127.0.0.1:0\"", "admin_listen  = \"localhost:0\"\nadmin_hosts = [\"ssobridge.monitoring.svc\"]", 1))
 	})
 	r.waitReady()
 	ask := func(method, path, host string) (int, string) {
@@ -37,10 +37,21 @@ func TestReloadByDNSRebindingIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d", host, status, text, want)
 		}
 	}
-	// What changes nothing is asked for by names that others give.
-	for _, path := range []string{"/metrics", "/healthz", "/readyz", "/keys"} {
-		if status, _ := ask(http.MethodGet, path, "ssobridge.sso.svc.cluster.local:9090"); status != http.StatusOK {
-			t.Errorf("%s: %d", path, status)
+	// What changes nothing is also asked for by names that no web page has.
+	for _, path := range []string{"/metrics", "/readyz", "/keys"} {
+		for host, want := range map[string]int{
+			"ssobridge:9090": 200, "127.0.0.1:9090": 200, "[::1]": 200, "localhost": 200, "ssobridge.monitoring.svc:9090": 200, "SSOBRIDGE.monitoring.SVC": 200,
+			"evil.example:19090": 403, "ssobridge.evil.example": 403, "monitoring.svc": 403,
+		} {
+			if status, text := ask(http.MethodGet, path, host); status != want || (want == http.StatusForbidden) != strings.Contains(text, "admin_hosts") {
+				t.Errorf("%s of %s: %d %q, want %d", path, host, status, text, want)
+			}
 		}
+	}
+	if status, _ := ask(http.MethodGet, "/healthz", "evil.example"); status != http.StatusOK {
+		t.Errorf("/healthz: %d", status)
+	}
+	if status, _ := ask(http.MethodPost, "/-/reload", "ssobridge"); status != http.StatusForbidden {
+		t.Errorf("a reload by a name without a dot: %d", status)
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge/config"
@@ -126,6 +127,7 @@ func needRestart(started, now config.Server) []string {
 	}{
 		{"listen", now.Listen != started.Listen},
 		{"admin_listen", now.AdminListen != started.AdminListen},
+		{"admin_hosts", !slices.Equal(now.AdminHosts, started.AdminHosts)},
 		{"socket_mode", now.SocketMode != started.SocketMode},
 		{"reuse_port", now.ReusePort != started.ReusePort},
 		// Other files than before are taken at once.

@@ -70,7 +70,7 @@ func (s *server) mainServer(c config.Server) *http.Server {
 
 func (s *server) adminServer(c config.Server) *http.Server {
 	return &http.Server{
-		Handler:           withoutBodies(s.adminHandler(c.AdminListen)),
+		Handler:           withoutBodies(s.adminHandler(c)),
 		ReadHeaderTimeout: c.Limits.ReadHeaderTimeout,
 		IdleTimeout:       c.Limits.IdleTimeout,
 		ErrorLog:          proxy.ErrorLog(s.o.Log),
