@@ -79,7 +79,7 @@ func (s *side) reach(d mapping.Decision, ch *change) reach {
 	first := &s.policy.Rules[0]
 	lasts := first.Until.IsZero() || !ch.until.IsZero() && !first.Until.Before(ch.until)
 	alone := s.policy.Match != mapping.MatchAll || len(s.policy.Rules) == 1
-	if d.Rule == 1 && lasts && alone && !s.mayLastLonger(ch) {
+	if d.Rule == 1 && lasts && alone && !s.mayLastLonger(d, ch) {
 		return reachesAll
 	}
 	return reachesRest
@@ -88,11 +88,13 @@ func (s *side) reach(d mapping.Decision, ch *change) reach {
 // mayLastLonger reports whether a change that begins or ends at some time may begin earlier
 // or end later for some people: those to whom another rule grants the same before or after
 // that time.
-func (s *side) mayLastLonger(ch *change) bool {
+func (s *side) mayLastLonger(d mapping.Decision, ch *change) bool {
 	if ch.from.IsZero() && ch.until.IsZero() {
 		return false
 	}
-	return slices.ContainsFunc(s.policy.Rules[1:], func(r mapping.Rule) bool { return !unconditional(&r) })
+	return slices.ContainsFunc(s.policy.Rules[1:], func(r mapping.Rule) bool {
+		return !unconditional(&r) && r.Deny == !d.Allowed() && slices.Equal(r.Grants(), d.Roles)
+	})
 }
 
 // unconditional reports whether a rule matches everybody, while it lasts.
