@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ssobridge/ssobridge/bridge/adapter"
-	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 	"github.com/ssobridge/ssobridge/bridge/adapter/internal/carry"
+	"github.com/ssobridge/ssobridge/bridge/adapter/internal/value"
 )
 
 // optionTest is options, and what Open says of them.
