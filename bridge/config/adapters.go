@@ -38,6 +38,8 @@ type catalog struct {
 	kinds  map[string]func() adapter.Options
 	layers map[string]*layer
 	report *reporter
+	// partial: there may be others, in a file that could not be parsed.
+	partial bool
 }
 
 func newCatalog(kinds map[string]func() adapter.Options, r *reporter) *catalog {
@@ -75,6 +77,9 @@ func (c *catalog) stack(name string) []*layer {
 		base := next.extends()
 		if base == "" {
 			break
+		}
+		if c.layers[base] == nil && c.partial {
+			return nil
 		}
 		if c.layers[base] == nil {
 			c.report.add(next.at.key("extends"), "%s", c.unknown(base))

@@ -48,6 +48,14 @@ type Config struct {
 	catalog *catalog
 }
 
+// SourceOf returns where a key of the main file stands, as "file:line"; empty: it does not.
+func (c *Config) SourceOf(key string) string {
+	if len(c.files) == 0 || !c.files[0].has(key) {
+		return ""
+	}
+	return c.files[0].source(key)
+}
+
 // Server is how the bridge is reached.
 type Server struct {
 	// Listen is the address for users' requests, "host:port" or "unix:/path"; see

@@ -171,13 +171,14 @@ type loader struct {
 	// includesLack: include is wrong or matches no file, so what is nowhere may be
 	// there.
 	includesLack bool
-	apps         []entry[appTable]
-	catalog      *catalog
+	// partial: an included file could not be parsed.
+	partial bool
+	apps    []entry[appTable]
+	catalog *catalog
 }
 
-// readAll reads the main file and its includes. It reports whether all of them
-// could be parsed; what is in a file that could not be must not be called
-// missing.
+// readAll reads the main file and its includes. It reports whether the main file could be
+// parsed. What is in an included file that could not be must not be called missing.
 func (l *loader) readAll(data []byte) bool {
 	var problem *Problem
 	if l.main, problem = parseDocument(l.path, data); problem != nil {
@@ -186,16 +187,19 @@ func (l *loader) readAll(data []byte) bool {
 	}
 	main := l.add(l.main)
 	l.server, l.sessions = main.Server, main.Sessions
-	entries, parsed := main.Include, true
+	entries := main.Include
 	if pattern, isOne := l.main.table["include"].(string); isOne {
 		entries = []includeTable{{Files: pattern, plain: true}} // which is what it would be in brackets
 	} else {
 		l.includesLack = l.report.spoiltBelow(place{l.main, "include"})
 	}
 	for _, file := range l.includes(entries) {
-		parsed = l.readInclude(file) && parsed
+		l.partial = !l.readInclude(file) || l.partial
 	}
-	return parsed
+	l.includesLack = l.includesLack || l.partial
+	l.listsSpoilt = l.listsSpoilt || l.partial
+	l.catalog.partial = l.partial
+	return true
 }
 
 // add decodes a file and takes over its tables.

@@ -30,11 +30,29 @@ func syntaxProblem(name string, data []byte, err error) *Problem {
 	}
 	line := strings.TrimSpace(lines[p.Line-1])
 	p.Key = keyAt(lines, p.Line)
-	p.Message = "invalid TOML: " + text
+	p.Message = "invalid TOML: " + withoutFound(text, line)
 	if hint := syntaxHint(text, line); hint != "" {
 		p.Message += ": " + hint
 	}
 	return p
+}
+
+// found is what the parser says it has come across: a text, or its first character.
+var found = regexp.MustCompile(`,? but (?:found|got) (?:"[^"]*"|'[^'\\[\]{}=.,#"]') instead`)
+
+// quoted is a text that the parser repeats.
+var quoted = regexp.MustCompile(`:? (?:"[^"]+"|'[^']*[0-9A-Za-z][^']*')`)
+
+// withoutFound leaves out what the parser repeats of a line's value: it may be the
+// beginning of a password without quotes.
+func withoutFound(text, line string) string {
+	_, value, _ := strings.Cut(line, "=")
+	return quoted.ReplaceAllStringFunc(found.ReplaceAllString(text, ""), func(q string) string {
+		if strings.Contains(value, strings.Trim(q, `: "'`)) {
+			return ""
+		}
+		return q
+	})
 }
 
 // openHeader returns the line of a table's name without its last bracket, if that
@@ -90,7 +108,7 @@ func syntaxHint(message, line string) string {
 		value = withoutComment(m[1])
 	}
 	says := func(text string) bool { return strings.Contains(message, text) }
-	found := strings.Trim(between(message, "found ", " instead"), `"'`)
+	seen := strings.Trim(between(message, "found ", " instead"), `"'`)
 	switch {
 	case says("table name") || says("table array name"):
 		name := strings.Trim(withoutComment(line), "[] \t")
@@ -117,7 +135,7 @@ func syntaxHint(message, line string) string {
 		return "write a line as KEY = VALUE"
 	case strings.HasSuffix(withoutComment(line), "="):
 		return "write a value after the ="
-	case value == "" || found != "" && !strings.HasPrefix(value, found):
+	case value == "" || seen != "" && !strings.HasPrefix(value, seen):
 		return "" // it is not about the value
 	case looseDate.MatchString(value):
 		return "write a date like 2027-01-31T18:00:00Z"

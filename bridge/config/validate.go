@@ -64,6 +64,8 @@ func parseURL(text, example string) (u *url.URL, problem string) {
 		problem = fmt.Sprintf("%q has no scheme: write %q", text, strings.SplitAfter(example, "://")[0]+text)
 	case absolute && scheme != "http" && scheme != "https":
 		problem = fmt.Sprintf("%q is neither http nor https: write a URL such as %q", text, example)
+	case err == nil && absolute && u.Hostname() != "" && !validPort(u) && strings.Trim(u.Port(), "0123456789") == "" && u.Port() != "":
+		problem = fmt.Sprintf("the port %s is out of range: ports go from 1 to 65535", u.Port())
 	case err != nil || !absolute || u.Hostname() == "" || !validPort(u):
 		problem = fmt.Sprintf("%q is no URL: write such as %q", text, example)
 	}

@@ -146,6 +146,7 @@ func (l *loader) validAppIssuers(at place, t appTable, issuers map[string]*Issue
 	var list []*Issuer
 	for n, name := range t.Issuers {
 		switch i := issuers[name]; {
+		case i == nil && l.partial:
 		case i == nil:
 			l.report.spoil(several.index(n+1), "no issuer is called %q%s", name, wording.Instead(name, sortedKeys(issuers)))
 		case slices.Contains(list, i):
@@ -164,7 +165,7 @@ func (l *loader) validAppIssuer(at place, name string, issuers map[string]*Issue
 	case issuers[name] != nil:
 		at.doc.bounds.issuer(at, issuers[name])
 		return issuers[name]
-	case len(known) == 0: // reported once for all apps
+	case len(known) == 0, l.partial: // reported once for all apps; or what is not known here may be there
 		return nil
 	case name != "":
 		l.report.add(at, "no issuer is called %q%s", name, wording.Instead(name, known))
@@ -182,6 +183,8 @@ func (l *loader) openAdapter(at place, a *App) opened {
 	case a.AdapterName == "":
 		l.report.add(at, `missing: say how the app is told who somebody is, such as adapter = "grafana"; `+
 			"`ssobridge adapters` lists the presets")
+		return opened{}
+	case l.catalog.layers[a.AdapterName] == nil && l.partial:
 		return opened{}
 	case l.catalog.layers[a.AdapterName] == nil:
 		l.report.add(at, "%s", l.catalog.unknown(a.AdapterName))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -156,6 +157,10 @@ func (l *loader) checkListen(at place, address, example string) {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if errors.Is(err, strconv.ErrRange) {
+		l.report.add(at, "the port %s is out of range: ports go from 1 to 65535", port)
+		return
 	}
 	if err != nil || strings.ContainsAny(host, "/ ") {
 		l.report.add(at, "%q is no address to listen on: write %q", address, listenExample(host, address, example))

@@ -49,6 +49,7 @@ func (l *loader) validAddresses(at place, t appTable) []UpstreamAddress {
 		if address, problem := parseUpstream(t.Upstream); problem != "" {
 			l.report.add(one, "%s", problem)
 		} else {
+			l.checkLoop(one, address)
 			at.doc.bounds.upstream(one, address)
 			return []UpstreamAddress{address}
 		}
@@ -75,6 +76,7 @@ func (l *loader) validAddresses(at place, t appTable) []UpstreamAddress {
 			l.report.add(key, "the path %q is not that of the first address, %q: they are one app, under the same paths",
 				address.URL.EscapedPath(), addresses[0].URL.EscapedPath())
 		default:
+			l.checkLoop(key, address)
 			at.doc.bounds.upstream(key, address)
 			addresses = append(addresses, address)
 		}

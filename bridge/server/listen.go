@@ -59,22 +59,22 @@ func PassedListeners() (Listeners, error) {
 }
 
 // listen opens those of the two sockets that passed lacks.
-func listen(ctx context.Context, c config.Server, passed Listeners) (Listeners, error) {
+func listen(ctx context.Context, c *config.Config, passed Listeners) (Listeners, error) {
 	l := passed
 	for _, open := range []struct {
 		place        *net.Listener
 		key, address string
 	}{
-		{&l.Listen, "server.listen", c.Listen},
-		{&l.Admin, "server.admin_listen", c.AdminListen},
+		{&l.Listen, "server.listen", c.Server.Listen},
+		{&l.Admin, "server.admin_listen", c.Server.AdminListen},
 	} {
 		if *open.place != nil {
 			continue
 		}
 		var err error
-		if *open.place, err = listenAt(ctx, open.address, c); err != nil {
+		if *open.place, err = listenAt(ctx, open.address, c.Server); err != nil {
 			l.close()
-			return Listeners{}, &ListenError{open.key, err}
+			return Listeners{}, &ListenError{open.key, c.SourceOf(open.key), err}
 		}
 	}
 	return l, nil

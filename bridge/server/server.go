@@ -4,10 +4,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ssobridge/ssobridge/bridge"
@@ -42,12 +44,30 @@ type Addrs struct{ Listen, Admin net.Addr }
 
 // ListenError says which of the two addresses could not be had.
 type ListenError struct {
-	// Key is the configuration key, "server.listen" or "server.admin_listen".
-	Key string
-	Err error
+	// Key is the configuration key, "server.listen" or "server.admin_listen". Source is
+	// where it stands, as "file:line"; empty: it is left out, and this is its default.
+	Key, Source string
+	Err         error
 }
 
-func (e *ListenError) Error() string { return fmt.Sprintf("%s: %v", e.Key, e.Err) }
+// Error says what to do about the usual reasons.
+func (e *ListenError) Error() string {
+	at := e.Key
+	if e.Source != "" {
+		at = e.Source + ": " + e.Key
+	}
+	remedy := ""
+	switch {
+	case errors.Is(e.Err, syscall.EADDRINUSE):
+		remedy = ": another process listens there; stop it, or write another address"
+	case errors.Is(e.Err, syscall.EACCES):
+		remedy = ": this user may not listen there; write a port from 1024 on, or give the process CAP_NET_BIND_SERVICE"
+	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
+		remedy = ": this machine has no such address; write one that it has, or the port alone, as in \":8080\""
+	}
+	return fmt.Sprintf("%s: %v%s", at, e.Err, remedy)
+}
+
 func (e *ListenError) Unwrap() error { return e.Err }
 
 // server is one run.
@@ -99,7 +119,7 @@ func Run(ctx context.Context, o Options) error {
 	s.shutdown.delay = c.Server.ShutdownDelay
 	s.connections = newConnections(roomFor(c.Server.Limits, o.Log), c.Server.Limits.StallTimeout, o.Log)
 	s.metrics.Register(s.connections)
-	l, err := listen(ctx, c.Server, o.Passed)
+	l, err := listen(ctx, c, o.Passed)
 	if err != nil {
 		return err
 	}

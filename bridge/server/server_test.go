@@ -168,6 +168,8 @@ func TestBusyPortNamesTheKey(t *testing.T) {
 		var listen *server.ListenError
 		if err := server.Run(t.Context(), server.Options{ConfigPath: r.path}); !errors.As(err, &listen) || listen.Key != key {
 			t.Errorf("got %v, want a ListenError of %s", err, key)
+		} else if !strings.Contains(err.Error(), "c.toml:") || !strings.Contains(err.Error(), "another process listens there") {
+			t.Errorf("%q does not say where the address stands, and what to do", err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -100,7 +101,11 @@ func printKeys(w io.Writer, issuers []keys.Issuer, now time.Time) error {
 			p.printf("\n%s: not used: %s\n", i.Issuer, skipped)
 		}
 		if i.LastError != "" {
-			p.printf("\n%s: the last fetch failed: %s\n", i.Issuer, i.LastError)
+			from := ""
+			if !strings.Contains(i.LastError, i.From) {
+				from = " of " + i.From
+			}
+			p.printf("\n%s: the last fetch%s failed: %s\n", i.Issuer, from, i.LastError)
 		}
 		if !i.Usable {
 			p.printf("%s: no usable key: every assertion is refused\n", i.Issuer)

@@ -67,7 +67,9 @@ func serveExit(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &listen), errors.As(err, &tests):
+	case errors.As(err, &listen): // the address is wrong, or taken
+		return &exit{exitUsage, err}
+	case errors.As(err, &tests):
 		return &exit{exitNo, err}
 	case errors.Is(err, context.DeadlineExceeded): // draining took too long
 		return &exit{exitNo, err}
