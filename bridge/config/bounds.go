@@ -170,7 +170,7 @@ func (b *bounds) file(at place, file string) bool {
 	case within(b.dir, file):
 		return true
 	default:
-		b.report.spoil(at, "this file may not name files outside of %s, be it by .. or by a symbolic link: move the file there, or the owner of %s writes another directory as secrets at %s (line %d)",
+		b.report.spoil(at, "this file may not name files outside of %s, also not by .. or a symbolic link: move the file there, or the owner of %s writes another directory as secrets at %s (line %d)",
 			b.dir, b.at.doc.name, b.at.path, b.at.doc.line(b.at.path))
 	}
 	return false

@@ -29,9 +29,9 @@ type includeTable struct {
 
 // include wants a pattern of files, or a table that also says what they may name.
 func (d *decoder) include(path string, v any, dst reflect.Value) {
-	switch v.(type) {
+	switch v := v.(type) {
 	case string:
-		dst.Set(reflect.ValueOf(includeTable{Files: v.(string), plain: true}))
+		dst.Set(reflect.ValueOf(includeTable{Files: v, plain: true}))
 	case map[string]any:
 		d.table(path, v, dst.Addr().Interface())
 	default:

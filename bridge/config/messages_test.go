@@ -100,7 +100,7 @@ func TestUnreadableIncludeDirectory(t *testing.T) {
 	if err := os.Chmod(dir, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // so that it can be removed
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
 	if _, err := os.ReadDir(dir); err == nil {     // root reads every directory, but no file as one
 		path = write(t, map[string]string{"config.toml": "include = [\"more/*.toml\"]\n" + minimal, "more": ""})
 	}
