@@ -102,7 +102,7 @@ func TestUnreadableIncludeDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
-	if _, err := os.ReadDir(dir); err == nil {     // root reads every directory, but no file as one
+	if _, err := os.ReadDir(dir); err == nil { // root reads every directory, but no file as one
 		path = write(t, map[string]string{"config.toml": "include = [\"more/*.toml\"]\n" + minimal, "more": ""})
 	}
 	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "more cannot be read (") {
