@@ -19,7 +19,7 @@ const (
 	// Public: answered by the upstream, for nobody in particular.
 	Public = "public"
 	// OwnCredential: answered by the upstream, with a credential of the app's own.
-	OwnCredential = "own_credential"
+	OwnCredential = "own_credential" //nolint:gosec // G101: a label, and no credential
 	// Refused: answered by the bridge, because of the request.
 	Refused = "refused"
 	// Failed: answered by the bridge, because of itself, the issuer or the

@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid" // defines the flags
 )
 
-func init() {
+func init() { //nolint:gochecknoinits // a package that is imported for its effect has no other way
 	var _ *rapid.T
 	for name, value := range map[string]string{
 		"rapid.seed":       cmp.Or(os.Getenv("SSOBRIDGE_SEED"), "20261201"),
