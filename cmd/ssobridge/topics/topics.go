@@ -24,7 +24,7 @@ type Topic struct {
 // order is how the pages are listed: what a newcomer needs comes first.
 var order = []string{
 	"rules", "identity", "adapters", "own-presets", "sessions", "grafana", "pomerium",
-	"diff-in-ci", "key-rotation", "replicas", "observability", "troubleshooting",
+	"teams", "diff-in-ci", "key-rotation", "replicas", "observability", "troubleshooting",
 	"security", "speed", "upgrading", "faq",
 }
 
