@@ -206,6 +206,8 @@ type opened struct {
 	roles, privileged []string
 	// sessionCookies are the app's own.
 	sessionCookies []string
+	// tells are the headers that the adapter sets, folded.
+	tells []string
 	// deny are the requests that the adapter closes to everybody.
 	deny []PathRule
 	// knownBy are the fields by which the app knows people.
@@ -243,11 +245,20 @@ func (c *catalog) open(name string, env adapter.Env, user place) opened {
 		c.optionProblem(stack, problem, user)
 	}
 	described, describes := options.(adapter.Describer)
+	var tells []string
+	if describes {
+		for _, sent := range described.Sends() {
+			if sent.In == "header" {
+				tells = append(tells, adapter.FoldName(sent.Name))
+			}
+		}
+	}
 	return opened{
 		adapter: a, roles: common.Roles, privileged: common.Privileged, sessionCookies: common.SessionCookies, knownBy: knownBy,
 		sendsNoRole: describes && !stack[len(stack)-1].preset &&
 			!slices.ContainsFunc(described.Sends(), func(s adapter.Sent) bool { return s.Role }),
 		oneRole: len(others) < len(problems),
+		tells:   tells,
 		deny:    common.denied,
 	}
 }

@@ -57,8 +57,9 @@ const (
 	identityNone     = "none"
 )
 
-// validCredentials returns the credentials of the app's own that requests keep.
-func (l *loader) validCredentials(at place, tables []credentialTable, a *App) []OwnCredential {
+// validCredentials returns the credentials of the app's own that requests keep. tells are
+// the headers by which the adapter tells the app who somebody is, folded.
+func (l *loader) validCredentials(at place, tables []credentialTable, a *App, tells []string) []OwnCredential {
 	var own []OwnCredential
 	for i, t := range tables {
 		here := at.index(i + 1)
@@ -70,6 +71,9 @@ func (l *loader) validCredentials(at place, tables []credentialTable, a *App) []
 			l.credentialHeader(here.key("header"), t.Header, a, &o)
 		default:
 			l.credentialAuthorization(here, t.Authorization, a, &o)
+		}
+		if slices.Contains(tells, adapter.FoldName(o.Header)) {
+			l.report.add(here, "the adapter tells the app by %s who somebody is, so a client could be anybody: use another header", o.Header)
 		}
 		if known := []string{identityRequired, identityNone}; t.Identity != "" && !slices.Contains(known, t.Identity) {
 			l.report.add(here.key("identity"), "%q is not known%s", t.Identity, wording.Instead(t.Identity, known))

@@ -12,6 +12,7 @@ func TestOwnCredentialProblems(t *testing.T) {
 		`authorization = "Bearer glsa"`:       `.authorization: "Bearer glsa": one * stands at the end`,
 		`authorization = "Bearer *_*"`:        `one * stands at the end`,
 		`authorization = "Bearer a b*"`:       `one * stands at the end`,
+		`header = "x_webauth_user"`:           `the adapter tells the app by X_webauth_user who somebody is`,
 		`header = "Cookie"`:                   `.header: "Cookie" cannot be a credential here`,
 		`header = "authorization"`:            `.header: "authorization" cannot be a credential here`,
 		`header = "X_Pomerium_Jwt_Assertion"`: `is the header of an issuer's assertions`,

@@ -48,7 +48,7 @@ func (l *loader) validApp(e entry[appTable], issuers map[string]*Issuer, hosts m
 	a.Adapter, a.privileged, a.sendsNoRole = opened.adapter, opened.privileged, opened.sendsNoRole
 	a.SessionCookies = opened.sessionCookies
 	a.AdapterDeny = opened.deny
-	a.OwnCredentials = l.validCredentials(at.key("own_credentials"), t.OwnCredentials, a)
+	a.OwnCredentials = l.validCredentials(at.key("own_credentials"), t.OwnCredentials, a, opened.tells)
 	l.checkPublicLogout(a)
 	if opened.oneRole {
 		l.checkOneRole(at, a)

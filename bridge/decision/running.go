@@ -22,6 +22,9 @@ func (s *Snapshot) StillGrants(was *App, r *Request, g *Grant, now time.Time) bo
 	if verdict, _ := app.Paths.Verdict(r.In.Method, r.Path); verdict == PathDenied || verdict == PathRefused {
 		return false
 	}
+	if g.Own != nil && app.ownCredential(r) == nil {
+		return false
+	}
 	if !proxy.SameSite(r.In, app.Host, r.Host, app.Streams.Origins) {
 		return false
 	}
