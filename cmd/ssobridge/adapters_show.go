@@ -209,7 +209,9 @@ func printSends(p *printer, d *catalog.Description) {
 		}
 		rows = append(rows, []string{name, strings.Join(append([]string{s.Source}, s.How...), ", ")})
 	}
-	if len(rows) > 0 {
+	if len(rows) == 0 {
+		p.printf("  nothing of the person\n")
+	} else {
 		p.table(columns, rows)
 	}
 	p.printf("\n")
@@ -248,6 +250,9 @@ func printExample(p *printer, e *catalog.Example) {
 	}
 	for _, name := range e.Cookies {
 		p.printf("  cookie %s\n", name)
+	}
+	if len(e.Received)+len(e.Cookies) == 0 && e.SignIn == nil && e.Session == nil {
+		p.printf("  nothing of the person\n")
 	}
 	printSignIn(p, e.SignIn)
 	printSession(p, e.Session)

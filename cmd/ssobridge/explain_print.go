@@ -92,6 +92,9 @@ func printReceived(p *printer, e *explain.Explanation) {
 		}
 	}
 	p.printf("\n%s receives:\n", wording.Visible(e.Upstream))
+	if len(e.Header)+len(e.Cookies)+len(e.NotSent) == 0 && e.SignIn == nil && e.Session == nil {
+		p.printf("  nothing of the person\n")
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
 		for _, value := range e.Header[name] {
 			p.printf("  %s: %s\n", name, wording.Visible(value))

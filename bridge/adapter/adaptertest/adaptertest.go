@@ -28,6 +28,8 @@ type Options struct {
 	// list, which is not nil, says that it is not told who somebody is. nil: what
 	// [adapter.KnownBy] says of an [adapter.Identifier], and of others all that is sent.
 	KnownBy []string
+	// Gate says that the adapter tells the app nothing, on purpose.
+	Gate bool
 	// Unique names the claims that the adapter takes for one person's alone.
 	Unique []string
 	// Split reads the value of the header called name as the app does, if the

@@ -17,7 +17,10 @@ func sendsPerson(s *suite, r report) {
 	if err != nil {
 		r("the person of Options.Principal is refused: %v", err)
 	}
-	if len(out.Header)+len(out.Cookies) == 0 {
+	switch told := len(out.Header) + len(out.Cookies); {
+	case s.o.Gate && told > 0:
+		r("the app is told something, and was to be told nothing")
+	case !s.o.Gate && told == 0:
 		r("the app would be told nothing")
 	}
 }

@@ -204,7 +204,7 @@ func TestPresets(t *testing.T) {
 				split = table.split
 			}
 			adaptertest.Run(t, func(tb testing.TB) adapter.Adapter { return open(tb, p) },
-				adaptertest.Options{Role: table.role(), Split: split, Read: table.read, KnownBy: p.KnownBy})
+				adaptertest.Options{Role: table.role(), Split: split, Read: table.read, KnownBy: p.KnownBy, Gate: p.Options["gate"] == true})
 		})
 	}
 }

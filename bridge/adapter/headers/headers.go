@@ -37,6 +37,9 @@ import (
 type Options struct {
 	// Header holds the headers by name.
 	Header map[string]Header `toml:"header"`
+	// Gate says that the app is told nothing. People without a role do not reach it, and that
+	// is all.
+	Gate bool `toml:"gate"`
 	// Omit names headers of the preset that are not to be sent. They stay
 	// owned: a client may not send them either.
 	Omit []string `toml:"omit"`
@@ -113,8 +116,11 @@ func (o *Options) Open(env adapter.Env) (adapter.Adapter, error) {
 			errs = append(errs, &adapter.OptionError{Key: key, Problem: fmt.Sprintf(format, args...)})
 		}
 	)
-	if len(o.Header) == 0 {
-		fail("header", `no header; write one such as [header] X-Webauth-User = { from = "email", required = true }`)
+	switch {
+	case o.Gate && len(o.Header) > 0:
+		fail("gate", "says that the app is told nothing, and there are headers: remove one of them")
+	case !o.Gate && len(o.Header) == 0:
+		fail("header", `no header; write one such as [header] X-Webauth-User = { from = "email", required = true }; for an app that is told nothing, adapter = "none"`)
 	}
 	if o.Resync < 0 {
 		fail("resync", "negative; write how often the app shall be made to read the identity anew, such as \"1m\"")

@@ -26,7 +26,7 @@ func TestOptionErrors(t *testing.T) {
 	user := Header{From: "email"}
 	testOptions(t, adapter.Env{}, []optionTest{
 		{"nothing", Options{}, []string{
-			`header: no header; write one such as [header] X-Webauth-User = { from = "email", required = true }`,
+			`header: no header; write one such as [header] X-Webauth-User = { from = "email", required = true }; for an app that is told nothing, adapter = "none"`,
 		}},
 		{"no source", one(Header{Required: true}), []string{
 			`header.X-User: has 0 sources; give exactly one of from = "email", claim = "department", attribute = "org_id", const = "text" and secret = { file = "..." }`,

@@ -128,7 +128,8 @@ func TestExamples(t *testing.T) {
 			if len(files) != len(d.Example.Files) {
 				t.Errorf("the example names %q, and its files are %+v", files, d.Example.Files)
 			}
-			if len(d.Example.Received)+len(d.Example.SignIn)+len(d.Example.Session) == 0 || len(d.Sends) == 0 {
+			nothing := len(d.Example.Received)+len(d.Example.SignIn)+len(d.Example.Session) == 0 || len(d.Sends) == 0
+			if isGate := p.Options["gate"] == true; nothing != isGate {
 				t.Errorf("the app receives %q, and is said to receive %+v", d.Example.Received, d.Sends)
 			}
 			checkSends(t, d)
@@ -423,7 +424,7 @@ func TestJSON(t *testing.T) {
 	for _, p := range presets(t) {
 		i := slices.IndexFunc(read.Presets, func(m map[string]any) bool { return m["name"] == p.Name })
 		options, _ := read.Presets[i]["options"].(map[string]any)
-		if options["header"] == nil && options["fields"] == nil && options["form"] == nil && options["json"] == nil {
+		if options["header"] == nil && options["fields"] == nil && options["form"] == nil && options["json"] == nil && options["gate"] == nil {
 			t.Errorf("%s: options %v", p.Name, options)
 		}
 	}

@@ -55,7 +55,7 @@ func StartFrom(name, preset string) (string, error) {
 	for _, l := range tomlLines(rest(&p)) {
 		line("#%s", l)
 	}
-	if p.Kind == "headers" && p.Options["omit"] == nil {
+	if p.Kind == "headers" && p.Options["omit"] == nil && len(p.Sends) > 0 {
 		line("# Headers that are not sent, though still removed from what clients send:")
 		line("#omit = [%q]", slices.Sorted(maps.Keys(sentNames(&p)))[0])
 	}
