@@ -67,7 +67,8 @@ func TestNamesOfOtherTargetsAndPeersNeverReachUpstream(t *testing.T) {
 		"X-Proxyscheme", "X-Proxyhost", "X-Proxyport", "X-Proxycontextpath", "X-Scheme", "X-Url-Scheme", "Front-End-Https", "X-Arr-Ssl", "Wl-Proxy-Ssl",
 		"X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "X-Cluster-Client-Ip", "X-Remote-Addr", "X-Remote-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6",
 		"Cf-Pseudo-Ipv4", "Fastly-Client-Ip", "Fly-Client-Ip", "Do-Connecting-Ip", "X-Envoy-External-Address", "X-Appengine-User-Ip", "X-Appengine-Remote-Addr",
-		"X-Azure-Clientip", "X-Azure-Socketip", "Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "X-Nf-Client-Connection-Ip", "Forwarded",
+		"X-Azure-Clientip", "X-Azure-Socketip", "Forwarded-For", "X-Originating-Ip", "X-Proxyuser-Ip", "X-Vercel-Forwarded-For", "X-Sucuri-Clientip", "Incap-Client-Ip", "Remote-Addr",
+		"Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "X-Nf-Client-Connection-Ip", "Forwarded",
 		"Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion", "X-Goog-Authenticated-User-Email", "X-Goog-Iap-Jwt-Assertion",
 		"X-Amzn-Oidc-Identity", "X-Ms-Client-Principal-Name", "Tailscale-User-Login", "Client-Cert", "Ssl-Client-Cert", "X-Ssl-Client-Verify", "X-Arr-Clientcert",
 	}

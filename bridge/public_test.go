@@ -33,6 +33,10 @@ func TestPublicAndDeniedPaths(t *testing.T) {
 		{"GET", "/Public/x", 401, 200},
 		{"GET", "/x", 401, 200},
 		{"GET", "/admin", 403, 403},
+		{"GET", "/admin.", 403, 403}, // as IIS spells it
+		{"GET", "/admin%20", 403, 403},
+		{"GET", "/admin::$DATA", 403, 403},
+		{"GET", "/admin./users", 403, 403},
 		{"GET", "/admin/users", 403, 403},
 		{"GET", "/ADMIN/users", 403, 403},
 		{"GET", "/%61dmin/users", 403, 403},
@@ -114,7 +118,8 @@ func TestOverridesOfPathAndMethodNeverReachUpstream(t *testing.T) {
 	r := newRig(t, withConfig("[server]\ntrusted_proxies = [\"127.0.0.1\"]\n"+pathConfig))
 	overrides := []string{
 		"X-Original-Url: /canary", "X_Rewrite_Url: /canary", "X-Forwarded-Uri: /canary", "x-original-uri: /canary",
-		"X-Http-Method-Override: canary", "X-HTTP-Method: canary", "X_Method_Override: canary",
+		"X-Http-Method-Override: canary", "X-HTTP-Method: canary", "Method-Override: canary", "HTTP-Method-Override: canary", "X-HTTP-Verb-Override: canary",
+		"X-Method: canary", "X-Tunneled-Method: canary", "X_Method_Override: canary",
 	}
 	for _, identity := range []bool{false, true} {
 		if status, _ := r.request("GET", "/health", identity, overrides...); status != http.StatusOK {

@@ -92,7 +92,8 @@ func (p *Path) encoded(c byte) {
 
 // PlainPath returns a decoded path as the most forgiving server reads it: decoded once
 // more where something is encoded twice, with "/" for "\\", without parameters and empty
-// segments, and in lower case. Paths that some server takes for the same have the same
+// segments, and in lower case. As Windows does, it takes blanks and dots off the end of a
+// segment, and the name of a stream ("::$DATA"). Paths that some server takes for the same have the same
 // plain path, so whatever is denied is denied by it. It never decides what is let through.
 func PlainPath(decoded string) string {
 	for range 3 {
@@ -103,12 +104,14 @@ func PlainPath(decoded string) string {
 		decoded = again
 	}
 	decoded = strings.ToLower(strings.ToUpper(decoded))
-	if !strings.ContainsAny(decoded, `\;`) && !strings.Contains(decoded, "//") {
+	if !strings.ContainsAny(decoded, `\;:`) && !strings.Contains(decoded, "//") && !endsOddly(decoded) {
 		return decoded
 	}
 	var b strings.Builder
 	for segment := range strings.FieldsFuncSeq(decoded, func(r rune) bool { return r == '/' || r == '\\' }) {
-		if segment, _, _ = strings.Cut(segment, ";"); segment != "" {
+		segment, _, _ = strings.Cut(segment, ";")
+		segment, _, _ = strings.Cut(segment, "::$")
+		if segment = strings.TrimRight(segment, ". "); segment != "" {
 			b.WriteString("/" + segment)
 		}
 	}
@@ -116,6 +119,11 @@ func PlainPath(decoded string) string {
 		b.WriteByte('/')
 	}
 	return b.String()
+}
+
+// endsOddly reports whether a segment ends with a blank or a dot.
+func endsOddly(path string) bool {
+	return strings.Contains(path, "./") || strings.Contains(path, " /") || strings.HasSuffix(path, ".") || strings.HasSuffix(path, " ")
 }
 
 // isOrigin reports whether a target is a path, or one behind an origin of HTTP's own

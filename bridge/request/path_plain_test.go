@@ -22,6 +22,12 @@ func TestPlainPath(t *testing.T) {
 		"/api/%2575ser":         "/api/user",
 		"/api%2fuser":           "/api/user",
 		"/api/u\u017fer":        "/api/user", // LATIN SMALL LETTER LONG S
+		"/setup.":               "/setup",
+		"/setup ":               "/setup",
+		"/setup. . /x":          "/setup/x",
+		"/kiosk::$DATA":         "/kiosk",
+		"/kiosk::$data/x":       "/kiosk/x",
+		"/a:b/c.d":              "/a:b/c.d",
 		"/":                     "/",
 		"":                      "",
 		"/;x":                   "/",

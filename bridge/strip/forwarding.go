@@ -53,7 +53,11 @@ var forwarding = folded([]string{
 	"X-Envoy-External-Address",                       // Envoy
 	"X-Appengine-User-Ip", "X-Appengine-Remote-Addr", // App Engine (Gin)
 	"X-Azure-Clientip", "X-Azure-Socketip", // Azure Front Door
-	"Proxy-Client-Ip", "Wl-Proxy-Client-Ip", // WebLogic; Java apps
+	"Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "Http-Client-Ip", // WebLogic; Java apps
+	"Forwarded-For", "X-Originating-Ip", "X-Proxyuser-Ip", "X-Connecting-Ip", // by custom (request-ip, PHP apps)
+	"Remote-Addr", "Remote-Host", "X-Remote-Host", // CGI's own names, as headers
+	"X-Vercel-Forwarded-For", "X-Sucuri-Clientip", "Incap-Client-Ip", // Vercel, Sucuri, Imperva
+	"Eo-Client-Ip", "Ali-Cdn-Real-Ip", "Cdn-Src-Ip", "Cdn-Real-Ip", // EdgeOne, Alibaba Cloud, other CDNs
 
 	// Certificates.
 	"Client-Cert", "Client-Cert-Chain", // RFC 9440
@@ -74,6 +78,8 @@ var otherMethods = folded([]string{
 	"X-Http-Method-Override", // Rack, Symfony, Laravel, ASP.NET, Express, Jersey, gRPC gateways
 	"X-Http-Method",          // OData
 	"X-Method-Override",      // IBM's; Express
+	// By custom, in middleware of many frameworks.
+	"Method-Override", "Http-Method-Override", "X-Http-Verb-Override", "X-Http-Verb", "X-Method", "X-Tunneled-Method",
 })
 
 // senderCookies are beginnings of cookies that hold the assertion, or are as good, by
