@@ -190,7 +190,7 @@ func TestReloadClosesWebSocketsThatItWouldNotBegin(t *testing.T) {
 	}{
 		"nothing":          {"", "", false},
 		"something else":   {`timeout  = "2s"`, `timeout  = "3s"`, false},
-		"another upstream": {`upstream = "http://`, `upstream = "http://x.`, false},
+		"another upstream": {`upstream = "http://`, `upstream = "http://x.`, true},
 		"role lost":        {`groups = ["@sre"]`, `groups = ["other"]`, true},
 		"denied": {"[[app.grafana.rule]]\nrole   = \"Admin\"",
 			"[[app.grafana.rule]]\ndeny = true\nemails = [\"ann@example.com\"]\n[[app.grafana.rule]]\nrole   = \"Admin\"", true},

@@ -253,3 +253,22 @@ func TestIssuersThatShareRulesShareNothingElse(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// TestWebSocketOnAnUpstreamThatIsGone: after a reload that moves the app, nothing stays on
+// the upstream before.
+func TestWebSocketOnAnUpstreamThatIsGone(t *testing.T) {
+	w := newWebSockets(t, rigConfig)
+	moved, stays := w.dial(t, annsClaims), fmt.Sprintf(rigConfig, w.upstreamAddr)
+	swap := func(text string) {
+		t.Helper()
+		s, err := decision.Build(loadConfig(t, w.issuer, text), w.deps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.bridge.Swap(s)
+	}
+	swap(strings.Replace(stays, "upstream = \"http://"+w.upstreamAddr+"\"", "upstreams = [\"http://127.0.0.1:1\", \"http://"+w.upstreamAddr+"\"]", 1))
+	w.wantAlive(t, moved) // it is one of two now
+	swap(fmt.Sprintf(rigConfig, "127.0.0.1:1"))
+	w.wantGoingAway(t, moved, "access has changed")
+}

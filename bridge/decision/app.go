@@ -40,6 +40,7 @@ type App struct {
 	keeper      *session.Keeper // knows who has signed out; nil if nobody can
 	adapter     adapter.Adapter
 	sources     []source
+	addresses   []string // of the upstream
 	credentials []config.OwnCredential
 	signInPath  string // below request.OwnPath; empty if the app never asks there
 	loadKey     any    // its name, for Loads
@@ -93,6 +94,7 @@ func open(c *config.Config, a *config.App, d Deps) (*App, error) {
 		loadKey: a.Name,
 
 		credentials: a.OwnCredentials,
+		addresses:   addressesOf(a),
 	}
 	if s, ok := a.Adapter.(adapter.SignIn); ok {
 		app.signInPath = s.SignInPath()
@@ -104,6 +106,16 @@ func open(c *config.Config, a *config.App, d Deps) (*App, error) {
 	}
 	app.Names = strip.New(a.Adapter.Owns(), AssertionHeaders(a), carried)
 	return app, nil
+}
+
+// addressesOf are the addresses of an app's upstream as texts.
+func addressesOf(a *config.App) []string {
+	var texts []string
+	for i := range a.Upstreams.Addresses {
+		address := &a.Upstreams.Addresses[i]
+		texts = append(texts, address.Socket+" "+address.URL.String())
+	}
+	return texts
 }
 
 // under returns the app as it is under another of its hosts. It shares everything with the

@@ -22,6 +22,9 @@ func (s *Snapshot) StillGrants(was *App, r *Request, g *Grant, now time.Time) bo
 	if verdict, _ := app.Paths.Verdict(r.In.Method, r.Path); verdict == PathDenied || verdict == PathRefused {
 		return false
 	}
+	if slices.ContainsFunc(was.addresses, func(address string) bool { return !slices.Contains(app.addresses, address) }) {
+		return false // the request may be at an address that is not the app's any more
+	}
 	if g.Own != nil && app.ownCredential(r) == nil {
 		return false
 	}
