@@ -42,9 +42,9 @@ func BenchmarkSessions(b *testing.B) {
 		b.Fatal(err)
 	}
 	codec := func(name, more string) string {
-		return fmt.Sprintf("kind = \"session\"\ncodec = %q\nsecrets = [{ file = %q }]\n%s\n[adapter.ours.fields]\nuser = { from = \"email\" }\nroles = { from = \"roles\" }\n", name, secret, more)
+		return fmt.Sprintf("kind = \"session\"\ncodec = %q\nsecrets = [{ file = %q }]\n%s\n[adapter.ours.fields]\nuser = { from = \"email\", required = true }\nroles = { from = \"roles\" }\n", name, secret, more)
 	}
-	headers := "kind = \"headers\"\nheader = { X-Remote-User = { from = \"email\" }, X-Remote-Role = { from = \"role\" } }\n"
+	headers := "kind = \"headers\"\nheader = { X-Remote-User = { from = \"email\", required = true }, X-Remote-Role = { from = \"role\" } }\n"
 	for _, app := range []struct{ name, adapter string }{
 		{"headers", headers},
 		{"headers+cookie", headers + `session_cookies = ["session"]`},
