@@ -104,7 +104,7 @@ func wantAgreement(t *testing.T, k Key, text string) (payload []byte, accepted b
 	if refusal != nil || c.algorithm != k.Algorithm || checkSignature(k, c.signingInput, c.signature) != nil {
 		return nil, false
 	}
-	object, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	object, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		t.Fatalf("go-jose cannot parse %q: %v", text, err)
 	}
