@@ -112,6 +112,8 @@ public_key_file = "pomerium.pem"
 host     = %q
 upstream = "http://%s"
 adapter  = "grafana"
+# The load is one person's.
+max_concurrent_per_person = 0
 
 [[app.app.rule]]
 role   = "Viewer"
